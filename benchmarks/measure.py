@@ -1,0 +1,146 @@
+"""Run commands interleaved, refuse runs that did not do the work, and compare the times."""
+
+from __future__ import annotations
+
+import enum
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from benchmarks.tools import Command
+
+LIMIT_S = 900.0
+
+_SUMMARY = re.compile(r"\bin \d+\.\d+s\b")
+_COUNT = re.compile(r"(\d+) (?:tests? )?([a-z]+)")
+
+Times = dict[str, list[float]]
+
+
+class BenchmarkError(Exception):
+    """A command failed or did other work than it was measured for, so its time means nothing."""
+
+
+class Kind(enum.Enum):
+    """How a tool is compared with its baseline."""
+
+    RATIO = "ratio of medians, less is better"
+    EXTRA = "median of the paired differences in seconds, less is better"
+    SPEEDUP = "how many times faster than the baseline, more is better"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One tool against a baseline of the same workload; without a `limit` it is shown and not judged.
+
+    An `asserted` limit holds now; any other is a goal for later.
+    """
+
+    tool: str
+    baseline: str
+    kind: Kind
+    limit: float | None = None
+    asserted: bool = False
+
+    def differences(self, times: Times) -> list[float]:
+        """Return by how many seconds the tool was slower in each round, in ascending order."""
+        pairs = zip(times[self.tool], times[self.baseline], strict=True)
+        return sorted(ours - theirs for ours, theirs in pairs)
+
+    def value(self, times: Times) -> float:
+        """Return the compared value."""
+        ours, theirs = times[self.tool], times[self.baseline]
+        if self.kind is Kind.EXTRA:
+            return median(self.differences(times))
+        if self.kind is Kind.SPEEDUP:
+            return median(theirs) / median(ours)
+        return median(ours) / median(theirs)
+
+    def interval(self, times: Times) -> tuple[float, float]:
+        """Return where the true median of the differences lies with 95 % confidence, by order statistics."""
+        ordered = self.differences(times)
+        rank = max(0, int(len(ordered) / 2 - 0.98 * len(ordered) ** 0.5))
+        return ordered[rank], ordered[-1 - rank]
+
+    def met(self, times: Times) -> bool | None:
+        """Tell whether the limit is kept; None where there is none."""
+        if self.limit is None:
+            return None
+        value = self.value(times)
+        return value >= self.limit if self.kind is Kind.SPEEDUP else value <= self.limit
+
+
+def counts(output: str) -> dict[str, int]:
+    """Read the counts in the last line that ends in a duration, as in `2 failed, 48 passed in 1.23s`."""
+    for line in reversed(output.splitlines()):
+        if _SUMMARY.search(line):
+            return {
+                word: int(number) for number, word in _COUNT.findall(line) if not word.startswith("warning")
+            }
+    return {}
+
+
+def environment(private: str) -> dict[str, str]:
+    """Return our environment without pytest's variables, and with IPython's profile in `private`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # each run would compile the plugins again
+    return kept | {"IPYTHONDIR": private}
+
+
+def run(command: Command, expected: Mapping[str, int], env: Mapping[str, str]) -> float:
+    """Return the wall seconds of one run; raise BenchmarkError unless it did what is expected."""
+    for folder in command.empty:
+        shutil.rmtree(folder, ignore_errors=True)
+    # A file and not a pipe: the clock stops when the command exits, whoever still holds its output.
+    with tempfile.TemporaryFile() as sink:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            command.argv,
+            cwd=command.cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+        )
+        # Not wait(timeout=…): that polls, up to 50 ms apart, and would round every time up to its steps.
+        watchdog = threading.Timer(LIMIT_S, process.kill)
+        watchdog.start()
+        try:
+            code = process.wait()
+            elapsed = time.perf_counter() - start
+        finally:
+            watchdog.cancel()
+            process.kill()  # does nothing to a process that has ended
+        sink.seek(0)
+        output = sink.read().decode(errors="replace")
+    if elapsed >= LIMIT_S:
+        raise BenchmarkError(f"{command.tool} was stopped after {LIMIT_S:.0f} s: {' '.join(command.argv)}")
+    found = counts(output)
+    if code != 0 or found != expected:
+        raise BenchmarkError(
+            f"{command.tool} exited with {code} and counted {found}; expected 0 and {dict(expected)}\n"
+            f"  command: {' '.join(command.argv)}\n  output:\n{output[-3000:]}"
+        )
+    return elapsed
+
+
+def interleave(
+    commands: Sequence[Command], rounds: int, env: Mapping[str, str], progress: Callable[[str], None]
+) -> Times:
+    """Time each command once a round, after an uncounted warm-up; every other round goes backwards."""
+    progress("warm-up")
+    for command in commands:
+        run(command, command.expected if command.first is None else command.first, env)
+    times: Times = {command.tool: [] for command in commands}
+    for number in range(rounds):
+        progress(f"round {number + 1} of {rounds}")
+        for command in commands if number % 2 == 0 else reversed(commands):
+            times[command.tool].append(run(command, command.expected, env))
+    return times

@@ -1,0 +1,202 @@
+"""The workloads: the notebooks they write, the commands they time, and the goals they are held to."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import tools
+from benchmarks.measure import Comparison, Kind
+from benchmarks.tools import BARE, CELLS, NBMAKE, NBVAL, Command
+
+COLLECT_ONLY = "--collect-only"
+ONE_PROCESS = "pytest-cells -n 0"
+TWO_PROCESSES = "pytest-cells -n 2"
+
+# A difference of a few ms drowns in the noise of single runs, which is about 10 ms.
+MS_RUNS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A piece of work for several tools. `prepare` writes it into an empty folder and returns the commands.
+
+    `min_runs` is for differences so small that a few runs would not show them.
+    """
+
+    name: str
+    title: str
+    prepare: Callable[[Path], Sequence[Command]]
+    comparisons: tuple[Comparison, ...]
+    min_runs: int = 1
+
+
+def write_notebook(path: Path, sources: Sequence[str]) -> None:
+    """Write a notebook with one code cell for each source and no outputs."""
+    code_cells: list[dict[str, Any]] = [
+        {
+            "cell_type": "code",
+            "id": f"cell-{number}",
+            "source": source,
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+        }
+        for number, source in enumerate(sources)
+    ]
+    kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    metadata = {"kernelspec": kernelspec, "language_info": {"name": "python"}}
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": code_cells}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(notebook, indent=1), encoding="utf-8")
+
+
+def write_trivial(folder: Path, *, notebooks: int, cells_each: int) -> None:
+    """Write notebooks of trivial cells, all different: equal cells may share cache entries."""
+    for notebook in range(notebooks):
+        first = notebook * 1000
+        sources = [f"x = {first}"]
+        sources += [f"x += 1\nassert x == {first + number}" for number in range(1, cells_each)]
+        write_notebook(folder / "notebooks" / f"nb_{notebook:02}.ipynb", sources)
+
+
+def spin(steps: int) -> int:
+    """Keep one core busy."""
+    total = 0
+    for step in range(steps):
+        total += step * step % 7
+    return total
+
+
+def steps_per_second() -> float:
+    """Return how fast this machine spins; a loop that watched the clock instead would always scale."""
+    steps = 1_000_000
+    fastest = float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        spin(steps)
+        fastest = min(fastest, time.perf_counter() - start)
+    return steps / fastest
+
+
+def write_busy(folder: Path, *, notebooks: int, seconds: float) -> None:
+    """Write notebooks of two cells that keep a core busy for about `seconds` together."""
+    steps = round(steps_per_second() * seconds / 2)
+    for notebook in range(notebooks):
+        sources = [f"{inspect.getsource(spin)}\nspin({steps + notebook})", f"done = spin({steps - notebook})"]
+        write_notebook(folder / "notebooks" / f"nb_{notebook:02}.ipynb", sources)
+
+
+def write_ordinary_test(folder: Path) -> None:
+    """Write one empty test."""
+    folder.joinpath("test_ordinary.py").write_text("def test_nothing():\n    pass\n", encoding="utf-8")
+
+
+def cold(folder: Path) -> list[Command]:
+    """Prepare ten small notebooks; whatever pytest-cells keeps is removed before every run."""
+    write_trivial(folder, notebooks=10, cells_each=5)
+    ours = tools.cells(folder, {"passed": 50}, cold=True)
+    return [ours, *tools.peers(folder, notebooks=10, code_cells=50)]
+
+
+def cached(folder: Path) -> list[Command]:
+    """Prepare the same notebooks, unchanged since the warm-up; peers have no cache and run them again."""
+    write_trivial(folder, notebooks=10, cells_each=5)
+    ours = tools.cells(folder, {"cached": 50}, first={"passed": 50})
+    return [ours, *tools.peers(folder, notebooks=10, code_cells=50)]
+
+
+def hundred(folder: Path) -> list[Command]:
+    """Prepare one notebook of a hundred cells, cold."""
+    write_trivial(folder, notebooks=1, cells_each=100)
+    ours = tools.cells(folder, {"passed": 100}, cold=True)
+    return [ours, *tools.peers(folder, notebooks=1, code_cells=100)]
+
+
+def idle(folder: Path) -> list[Command]:
+    """Prepare one empty ordinary test, run without --cells, the plugin loaded or blocked."""
+    write_ordinary_test(folder)
+    return tools.merely_installed(folder, {"passed": 1}, tools={CELLS: "cells"})
+
+
+def collect(folder: Path) -> list[Command]:
+    """Prepare an ordinary test to collect that lies beside ten notebooks which nobody asked for."""
+    write_ordinary_test(folder)
+    write_trivial(folder, notebooks=10, cells_each=5)
+    plugins = {CELLS: "cells", NBVAL: "nbval", NBMAKE: "nbmake"}
+    return tools.merely_installed(folder, {"collected": 1}, "--collect-only", tools=plugins)
+
+
+def parallel(folder: Path) -> list[Command]:
+    """Prepare eight notebooks that each keep a core busy for a second, cold, in one process and in two."""
+    write_busy(folder, notebooks=8, seconds=1.0)
+    return [
+        tools.cells(folder, {"passed": 16}, "-n", count, tool=tool, cold=True, plugins=("cells", "xdist"))
+        for tool, count in ((ONE_PROCESS, "0"), (TWO_PROCESSES, "2"))
+    ]
+
+
+def hits(folder: Path) -> list[Command]:
+    """Prepare a thousand cells that are all cached, against merely collecting them."""
+    write_trivial(folder, notebooks=50, cells_each=20)
+    return [
+        tools.cells(folder, {"cached": 1000}, first={"passed": 1000}),
+        tools.cells(folder, {"collected": 1000}, "--collect-only", tool=COLLECT_ONLY),
+    ]
+
+
+WORKLOADS = (
+    Workload(
+        "cold",
+        "10 notebooks of 5 trivial cells, nothing cached",
+        cold,
+        (Comparison(CELLS, NBMAKE, Kind.RATIO, 0.2), Comparison(CELLS, NBVAL, Kind.RATIO, 0.2)),
+    ),
+    Workload(
+        "cached",
+        "the same 10 notebooks again, unchanged",
+        cached,
+        (Comparison(CELLS, NBMAKE, Kind.RATIO, 0.5, asserted=True),),
+    ),
+    Workload(
+        "hundred",
+        "1 notebook of 100 trivial cells, nothing cached",
+        hundred,
+        (Comparison(CELLS, NBMAKE, Kind.RATIO, 0.5),),
+    ),
+    Workload(
+        "idle",
+        "one empty ordinary test, no notebook option: plugin loaded or blocked",
+        idle,
+        (Comparison(CELLS, BARE, Kind.EXTRA, 0.003),),
+        min_runs=MS_RUNS,
+    ),
+    Workload(
+        "collect",
+        "--collect-only of an ordinary test beside 10 notebooks: each plugin loaded alone",
+        collect,
+        (
+            Comparison(CELLS, BARE, Kind.EXTRA, 0.005, asserted=True),
+            Comparison(NBVAL, BARE, Kind.EXTRA),
+            Comparison(NBMAKE, BARE, Kind.EXTRA),
+        ),
+        min_runs=MS_RUNS,
+    ),
+    Workload(
+        "parallel",
+        "8 notebooks of 1 s of work, nothing cached: -n 0 and -n 2",
+        parallel,
+        (Comparison(TWO_PROCESSES, ONE_PROCESS, Kind.SPEEDUP, 1.8),),
+    ),
+    Workload(
+        "hits",
+        "1000 cached cells in 50 notebooks, against collecting them",
+        hits,
+        (Comparison(CELLS, COLLECT_ONLY, Kind.RATIO, 1.3),),
+    ),
+)

@@ -1,0 +1,114 @@
+"""Files that a cell leaves under the artifact folders: find, digest, put back, and say when they are large."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from pytest_cells.cache.files import Digests
+from pytest_cells.cache.store import Store
+from pytest_cells.cache.trace import ABSENT, Artifact, Damaged
+from pytest_cells.settings import Settings
+
+Seen = dict[str, tuple[int, int, int]]
+"""By absolute path: size, time of change in ns, inode."""
+
+
+class ArtifactFolders:
+    """The artifact folders of one notebook."""
+
+    def __init__(self, settings: Settings, notebook_folder: Path) -> None:
+        self._rootdir = settings.rootdir
+        bases = (notebook_folder, settings.rootdir)
+        found = [base / folder for folder in settings.artifacts.folders for base in bases]
+        self.folders = tuple(dict.fromkeys(found))
+
+    def snapshot(self) -> Seen:
+        """Return all regular files with what tells whether they change; one pass, no file is opened."""
+        seen: Seen = {}
+        for folder in self.folders:
+            _scan(str(folder), seen)
+        return seen
+
+    def label(self, path: str) -> str:
+        """Return how an artifact is called: relative to rootdir, with forward slashes."""
+        return Path(os.path.relpath(path, self._rootdir)).as_posix()
+
+    def place(self, label: str) -> Path:
+        """Return where an artifact of this name belongs."""
+        return self._rootdir / label
+
+
+def changes(before: Seen, after: Seen) -> tuple[list[str], list[str]]:
+    """Return the paths that are new or changed, and those that are gone."""
+    changed = sorted(path for path, state in after.items() if before.get(path) != state)
+    return changed, sorted(before.keys() - after.keys())
+
+
+def split_by_writer(changed: Iterable[str], written: Iterable[str] | None) -> tuple[list[str], list[str]]:
+    """Split changed paths into those that the kernel itself says it wrote, and those it does not know of."""
+    own = {os.path.realpath(path) for path in written or ()}
+    mine, unknown = [], []
+    for path in changed:
+        (mine if os.path.realpath(path) in own else unknown).append(path)
+    return mine, unknown
+
+
+def record(
+    folders: ArtifactFolders, changed: Iterable[str], removed: Iterable[str], digests: Digests
+) -> dict[str, Artifact]:
+    """Return what a cell did to artifacts, by name. A file that is gone again is no artifact."""
+    found = {folders.label(path): Artifact(None) for path in removed}
+    for path in changed:
+        digest = digests.of(Path(path))
+        if digest != ABSENT:
+            with contextlib.suppress(OSError):
+                found[folders.label(path)] = Artifact(digest, Path(path).stat().st_size)
+    return found
+
+
+def keep(
+    found: dict[str, Artifact], folders: ArtifactFolders, store: Store, max_bytes: float
+) -> dict[str, Artifact]:
+    """Put the bytes of artifacts into the store, but for those that are too large."""
+    kept = {}
+    for label, artifact in found.items():
+        stored = artifact.digest is not None and artifact.size <= max_bytes
+        if stored and artifact.digest is not None:
+            store.put_file(folders.place(label), artifact.digest)
+        kept[label] = Artifact(artifact.digest, artifact.size, stored)
+    return kept
+
+
+def put_back(path: Path, artifact: Artifact, store: Store) -> None:
+    """Make a file what its artifact says. Raises Damaged or OSError where that is not possible."""
+    if artifact.digest is None:
+        path.unlink(missing_ok=True)
+        return
+    if not artifact.stored:
+        raise Damaged("its bytes are not stored")
+    content = store.get_blob(artifact.digest)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _scan(folder: str, seen: Seen) -> None:
+    try:
+        entries = os.scandir(folder)
+    except OSError:
+        return
+    with entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):  # a file may go while we look
+                if entry.is_dir(follow_symlinks=False):
+                    _scan(entry.path, seen)
+                elif entry.is_file(follow_symlinks=False):
+                    status = entry.stat(follow_symlinks=False)
+                    seen[entry.path] = (status.st_size, status.st_mtime_ns, status.st_ino)

@@ -1,0 +1,1 @@
+"""Keys, traces and the store they are kept in."""

@@ -1,0 +1,65 @@
+"""Say why a cell is not taken from the cache, from what was recorded when its notebook last ran."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_cells.cache.keys import semantic_directives
+from pytest_cells.cache.trace import ENVIRONMENT, HISTORY, Version, digest_of
+from pytest_cells.model import Cell, Json, KernelIdentity
+from pytest_cells.plan import describe
+
+MOST_NAMED = 3
+
+
+def remember(cell: Cell, identity: KernelIdentity, inputs: dict[str, Version], duration_ms: float) -> Json:
+    """Return what is recorded of a cell that passed."""
+    return {
+        "source": digest_of(cell.source),
+        "directives": digest_of(semantic_directives(cell)),
+        "kernel": identity.key,
+        "inputs": inputs,
+        "duration_ms": duration_ms,
+    }
+
+
+def why(
+    cell: Cell,
+    before: Any,
+    identity: KernelIdentity,
+    inputs: dict[str, Version],
+    above: str | None,
+    environments: tuple[dict[str, str], dict[str, str]],
+) -> str | None:
+    """Return in words what differs from the record of a cell, or None where nothing can be told.
+
+    `above` names the first cell above that was not cached; `environments` are the recorded and present ones.
+    """
+    if not isinstance(before, dict):
+        return None
+    if before.get("source") != digest_of(cell.source):
+        return "its source changed"
+    if before.get("directives") != digest_of(semantic_directives(cell)):
+        return "its directives changed"
+    if before.get("kernel") != identity.key:
+        return f"the kernel changed: {_differences(before.get('kernel') or {}, identity.key)}"
+    old = before.get("inputs") or {}
+    changed = sorted(name for name in old.keys() | inputs.keys() if old.get(name) != inputs.get(name))
+    told = [_told(name, above, environments) for name in changed if name != HISTORY or len(changed) == 1]
+    return "changed: " + ", ".join(told) if told else None
+
+
+def _told(name: str, above: str | None, environments: tuple[dict[str, str], dict[str, str]]) -> str:
+    if name == HISTORY:
+        return f"a cell above ({above})" if above else "a cell above was changed, moved, added or removed"
+    if name == ENVIRONMENT and all(environments):
+        return _differences(*environments)
+    return describe(name)
+
+
+def _differences(old: dict[str, str], new: dict[str, str]) -> str:
+    names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    told = [
+        f"{name} {old.get(name, '(absent)')} → {new.get(name, '(absent)')}" for name in names[:MOST_NAMED]
+    ]
+    return ", ".join(told) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")

@@ -1,0 +1,113 @@
+"""What a cell depends on, by name, and the Version that each input has now.
+
+Names: `@history`, `@environment`, `@cwd`, `@setup`, `file:PATTERN`, `env:NAME`, `module:NAME`, `key:NAME`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pytest_cells.cache.files import Digests
+from pytest_cells.cache.modules import ModuleFinder, imported_names, path_additions, run_scripts
+from pytest_cells.cache.trace import ABSENT, ENVIRONMENT, FORMAT, HISTORY, Version, digest_of
+from pytest_cells.model import Cell, KernelIdentity, Notebook
+
+INSTALLED: Version = "not of the project"
+
+
+def lookup_key(cell: Cell, identity: KernelIdentity, executor: str, parameters: Mapping[str, str]) -> str:
+    """Return where candidate traces of a cell are found.
+
+    Not in it: the notebook's path, the cell's position, id, name and tags, and all execution metadata, so that
+    equal cells share traces.
+    """
+    return digest_of(
+        {
+            "format": FORMAT,
+            "source": cell.source,
+            "directives": semantic_directives(cell),
+            "kernel": identity.key,
+            "executor": executor,
+            "parameters": dict(parameters),
+        }
+    )
+
+
+def semantic_directives(cell: Cell) -> list[object]:
+    """Return the directives that can change a cell's verdict, as JSON-ready data."""
+    raises = cell.directives.raises
+    return [[raises.type, raises.match] if raises else None, sorted(cell.directives.deps)]
+
+
+class Inputs:
+    """Tell one notebook's inputs and their Versions."""
+
+    def __init__(
+        self,
+        notebook: Notebook,
+        cwd: Path,
+        rootdir: Path,
+        identity: KernelIdentity,
+        digests: Digests,
+        setup_code: str,
+    ) -> None:
+        self._notebook, self._cwd, self._rootdir = notebook, cwd, rootdir
+        self._identity, self._digests, self._setup_code = identity, digests, setup_code
+        self._modules = ModuleFinder(digests, identity.site)
+        self._environment: tuple[int, Version] | None = None
+        self._cell: Cell = notebook.cells[0]
+        self._material: dict[str, str] = {}
+
+    def names(self, cell: Cell, material: Mapping[str, str]) -> list[str]:
+        """Return the names of all inputs of a cell, and let `version` answer for this cell from now on."""
+        self._cell, self._material = cell, dict(material)
+        names = [HISTORY, ENVIRONMENT, "@cwd"]
+        if self._setup_code:
+            names.append("@setup")
+        names += [dep if dep.startswith("env:") else f"file:{dep}" for dep in cell.directives.deps]
+        if self._identity.site:
+            names += [f"file:{script}" for script in run_scripts(cell.source)]
+            names += [f"module:{name}" for name in sorted(imported_names(cell.source))]
+        return list(dict.fromkeys([*names, *(f"key:{name}" for name in sorted(self._material))]))
+
+    def version(self, name: str) -> Version:
+        """Return the Version that an input from outside the notebook has now."""
+        kind, _, rest = name.partition(":")
+        if kind == "file":
+            return self._digests.of_pattern(rest, self._cwd)
+        if kind == "env":
+            value = os.environ.get(rest)
+            return ABSENT if value is None else digest_of(value)
+        if kind == "module":
+            return self._modules.version(rest, self._search()) or INSTALLED
+        if kind == "key":
+            return digest_of(self._material[rest]) if rest in self._material else ABSENT
+        if name == ENVIRONMENT:
+            return self._environment_version()
+        if name == "@cwd":
+            return Path(os.path.relpath(self._cwd, self._rootdir)).as_posix()
+        if name == "@setup":
+            return digest_of(self._setup_code)
+        return ABSENT
+
+    def environment(self) -> dict[str, str]:
+        """Return what is installed and set for the kernel, by name."""
+        return self._identity.facts()
+
+    def _environment_version(self) -> Version:
+        facts = self._identity.facts()
+        if self._environment is None or self._environment[0] != id(facts):
+            self._environment = (id(facts), digest_of(facts))
+        return self._environment[1]
+
+    def _search(self) -> list[Path]:
+        """Return the folders in which a project module may be, in the kernel's order as far as we can tell."""
+        folders = [self._cwd]
+        folders += [
+            self._cwd / entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry
+        ]
+        for cell in self._notebook.cells[: self._cell.index + 1]:
+            folders += [self._cwd / entry for entry in path_additions(cell.source)]
+        return list(dict.fromkeys(folders))

@@ -1,0 +1,243 @@
+"""The content-addressed store on disk.
+
+    objects/ab/cdef…            immutable blobs by SHA-256: outputs, artifacts, environments
+    traces/ab/cdef…/H-K.trace   by lookup key; H: start of the history's version, K: start of the cache key
+    records/ab….json            what each notebook looked like when it last ran (for reasons and durations)
+
+Everything is written to a temporary file and renamed, so that a reader sees a whole entry or none, and two
+writers of the same entry write the same bytes. No lock on this path; only garbage collection takes one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_cells.cache.trace import HISTORY, Damaged, Trace, decode_trace, digest_bytes, encode_trace
+from pytest_cells.errors import StoreError
+
+MARKER = "pytest-cells-store"
+FOLDERS = ("objects", "traces", "records", "tmp")
+GC_EVERY_S = 24 * 3600.0
+CANDIDATES = 20
+"""How many traces with another history are read to find out what differs."""
+
+
+class Store:
+    """Keep traces, blobs and records under one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._written = False
+
+    def prepare(self) -> None:
+        """Create the folder. Raises StoreError where that is impossible or the folder is somebody else's."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            marker = self.folder / MARKER
+            if not marker.exists():
+                strangers = [entry.name for entry in os.scandir(self.folder) if entry.name not in FOLDERS]
+                if strangers:
+                    found = f"a folder with other things in it ({strangers[0]})"
+                    raise StoreError(
+                        f"--cells-cache-dir {self.folder}: found {found}; expected an empty or new one"
+                    )
+                marker.write_text(
+                    "The cache of pytest-cells. It can be deleted at any time.\n", encoding="utf-8"
+                )
+        except OSError as error:
+            problem = f"cannot be written: {error.strerror or error}"
+            raise StoreError(
+                f"the cache folder {self.folder} {problem}\n"
+                "  choose another with --cells-cache-dir, or run with --cells-no-cache"
+            ) from None
+
+    def clear(self) -> None:
+        """Remove everything that is ours from the folder."""
+        if (self.folder / MARKER).exists():
+            for name in FOLDERS:
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    # -- blobs ---------------------------------------------------------------------------------------------
+
+    def put_blob(self, content: bytes) -> str:
+        """Store some bytes and return their digest."""
+        digest = digest_bytes(content)
+        path = self._blob(digest)
+        if not _same_size(path, len(content)):
+            self._write(path, content)
+        return digest
+
+    def put_file(self, source: Path, digest: str) -> None:
+        """Store a copy of a file whose digest is known."""
+        path = self._blob(digest)
+        if not _same_size(path, source.stat().st_size):
+            temporary = self._temporary()
+            try:
+                shutil.copyfile(source, temporary)
+                _rename(temporary, path)
+            finally:
+                temporary.unlink(missing_ok=True)
+            self._written = True
+
+    def get_blob(self, digest: str) -> bytes:
+        """Return the bytes of a digest. Raises Damaged where they are gone or altered."""
+        try:
+            content = self._blob(digest).read_bytes()
+        except OSError as error:
+            raise Damaged(f"stored bytes {digest[:12]} are gone ({error.strerror})") from None
+        if digest_bytes(content) != digest:
+            raise Damaged(f"stored bytes {digest[:12]} are altered")
+        return content
+
+    # -- traces --------------------------------------------------------------------------------------------
+
+    def put_trace(self, trace: Trace) -> None:
+        """Store a trace, replacing one with the same key."""
+        self._write(self._trace_path(trace), encode_trace(trace))
+
+    def remove_trace(self, trace: Trace) -> None:
+        """Forget a trace that turned out wrong."""
+        with contextlib.suppress(OSError):
+            self._trace_path(trace).unlink(missing_ok=True)
+
+    def candidates(self, lookup: str, history: str, problems: list[str]) -> Iterator[Trace]:
+        """Yield the traces of a lookup key, those with the given history first.
+
+        An entry that cannot be read is skipped, and `problems` says why.
+        """
+        folder = self._traces(lookup)
+        try:
+            names = [entry.name for entry in os.scandir(folder) if entry.name.endswith(".trace")]
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            problems.append(f"cache folder unreadable ({error.strerror})")
+            return
+        start = history[:16]
+        first = [name for name in names if name.startswith(start)]
+        others = [name for name in names if not name.startswith(start)]
+        for name in first + others[:CANDIDATES]:
+            try:
+                trace = decode_trace((folder / name).read_bytes())
+                if trace.lookup != lookup:
+                    raise Damaged("foreign entry")
+            except OSError as error:
+                problems.append(f"cache entry unreadable ({error.strerror})")
+            except Damaged as damage:
+                problems.append(f"cache entry ignored ({damage})")
+            else:
+                yield trace
+
+    def _trace_path(self, trace: Trace) -> Path:
+        history = trace.inputs.get(HISTORY, "none")
+        return self._traces(trace.lookup) / f"{history[:16]}-{trace.key[:24]}.trace"
+
+    def _traces(self, lookup: str) -> Path:
+        return self.folder / "traces" / lookup[:2] / lookup[2:]
+
+    # -- records -------------------------------------------------------------------------------------------
+
+    def put_record(self, name: str, record: Any) -> None:
+        """Keep a JSON-ready value under a name; what is there is replaced."""
+        self._write(self._record(name), msgspec.json.encode(record))
+
+    def get_record(self, name: str) -> Any:
+        """Return what was kept under a name, or None where it is missing or unreadable."""
+        try:
+            return msgspec.json.decode(self._record(name).read_bytes())
+        except (OSError, msgspec.DecodeError):
+            return None
+
+    def _record(self, name: str) -> Path:
+        return self.folder / "records" / f"{digest_bytes(name.encode('utf-8', 'surrogatepass'))[:32]}.json"
+
+    # -- bounds --------------------------------------------------------------------------------------------
+
+    def collect_garbage(self, max_size_mb: float) -> None:
+        """Delete the least recently used entries until the store is within its bound.
+
+        At most one process at a time, once a day, and only after something was written.
+        """
+        from filelock import FileLock, Timeout  # not needed on the hot path
+
+        stamp = self.folder / "tmp" / "gc"
+        if not max_size_mb or not self._written or time.time() - _mtime(stamp) < GC_EVERY_S:
+            return
+        try:
+            stamp.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(str(self.folder / "tmp" / "gc.lock"), timeout=0):
+                stamp.touch()
+                _shrink(self.folder, max_size_mb * 2**20)
+        except (OSError, Timeout):
+            return  # somebody else collects, or the folder went away: both are fine
+
+    def touch(self, trace: Trace) -> None:
+        """Mark a trace as used, at most once an hour, so that it outlives unused ones."""
+        path = self._trace_path(trace)
+        if time.time() - _mtime(path) > 3600:
+            for used in (path, self._blob(trace.outputs) if trace.outputs else path):
+                with contextlib.suppress(OSError):
+                    os.utime(used)
+
+    # -- files ---------------------------------------------------------------------------------------------
+
+    def _blob(self, digest: str) -> Path:
+        return self.folder / "objects" / digest[:2] / digest[2:]
+
+    def _temporary(self) -> Path:
+        folder = self.folder / "tmp"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{os.getpid()}-{time.monotonic_ns()}"
+
+    def _write(self, path: Path, content: bytes) -> None:
+        temporary = self._temporary()
+        try:
+            temporary.write_bytes(content)
+            _rename(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._written = True
+
+
+def _rename(temporary: Path, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary.replace(path)
+
+
+def _same_size(path: Path, size: int) -> bool:
+    """Tell whether a blob is there whole: a truncated one is written again."""
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
+
+
+def _mtime(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _shrink(folder: Path, bound: float) -> None:
+    entries = []
+    for top in ("objects", "traces", "tmp"):
+        for path in (folder / top).rglob("*"):
+            with contextlib.suppress(OSError):
+                if path.is_file() and path.name not in ("gc", "gc.lock"):
+                    status = path.stat()
+                    entries.append((status.st_mtime, status.st_size, path))
+    total = sum(size for _, size, _ in entries)
+    for _, size, path in sorted(entries, key=lambda entry: entry[0]):
+        if total <= bound:
+            return
+        path.unlink(missing_ok=True)
+        total -= size

@@ -1,0 +1,101 @@
+"""What one passing cell read and wrote: the unit of the cache, and how it is put into bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import msgspec
+
+from pytest_cells.model import CellError, Json
+
+FORMAT = 1
+"""The version of keys and entries. A change of either makes a new number; old entries are then misses."""
+
+HISTORY = "@history"
+"""The pseudo-input of the chain rung: everything that was executed before this cell."""
+ENVIRONMENT = "@environment"
+"""Interpreter, kernel packages and installed distributions."""
+
+Version = str
+"""A digest that identifies the value of one input at one moment."""
+ABSENT: Version = "absent"
+
+
+class Artifact(msgspec.Struct, frozen=True):
+    """One file that a cell left under an artifact folder, or removed from it."""
+
+    digest: str | None
+    """SHA-256 of the bytes, or None for a file that the cell removed."""
+    size: int = 0
+    """Bytes."""
+    stored: bool = False
+    """Whether the bytes are in the store."""
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """The record of one execution of one cell that passed."""
+
+    lookup: str
+    inputs: dict[str, Version]
+    writes: dict[str, Version]
+    artifacts: dict[str, Artifact] = msgspec.field(default_factory=dict)
+    """By path relative to rootdir, with forward slashes."""
+    outputs: str | None = None
+    """Digest of the outputs' JSON in the store, None where there are none."""
+    error: CellError | None = None
+    """The error that was expected and came."""
+    duration_ms: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """The cache key: lookup key and all inputs in one digest."""
+        return digest_of([self.lookup, self.inputs])
+
+
+class Damaged(Exception):
+    """An entry that is no entry of ours, or no longer; the text says why."""
+
+
+def digest_of(value: Any) -> str:
+    """Return the SHA-256 of a JSON-ready value, independent of the order of keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def digest_bytes(content: bytes) -> str:
+    """Return the SHA-256 of some bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def encode_trace(trace: Trace) -> bytes:
+    """Return the entry for a trace: a line with format and checksum, then JSON."""
+    body = msgspec.json.encode(trace)
+    return f"pytest-cells trace {FORMAT} {digest_bytes(body)}\n".encode() + body
+
+
+def decode_trace(entry: bytes) -> Trace:
+    """Read an entry back. Raises Damaged for one that is truncated, altered, foreign or of another format."""
+    head, _, body = entry.partition(b"\n")
+    words = head.decode("ascii", "replace").split(" ")
+    if len(words) != 4 or words[:2] != ["pytest-cells", "trace"]:
+        raise Damaged("empty entry" if not entry else "foreign entry")
+    if words[2] != str(FORMAT):
+        raise Damaged(f"entry of format {words[2][:8]}, this version reads {FORMAT}")
+    if words[3] != digest_bytes(body):
+        raise Damaged("truncated or altered entry")
+    try:
+        return msgspec.json.decode(body, type=Trace)
+    except msgspec.DecodeError as error:
+        raise Damaged(f"unreadable entry: {error}") from None
+
+
+def encode_outputs(outputs: list[Json]) -> bytes:
+    """Return outputs as the bytes that are stored."""
+    return msgspec.json.encode(outputs)
+
+
+def decode_outputs(content: bytes) -> list[Json]:
+    """Read stored outputs back."""
+    return msgspec.json.decode(content, type=list[Json])

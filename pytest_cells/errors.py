@@ -1,0 +1,55 @@
+"""Everything we tell a user that is wrong: what was found, what was expected, what to do next."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class CellsError(Exception):
+    """Base of all errors that are meant to be read by a user, without a traceback of ours."""
+
+
+class NotebookError(CellsError):
+    """A file that cannot be read as a notebook."""
+
+    def __init__(self, name: str, problem: str, hint: str = "") -> None:
+        super().__init__(f"{name}: {problem}" + (f"\n  {hint}" if hint else ""))
+
+
+class DirectiveError(CellsError):
+    """A directive that cannot be understood."""
+
+    def __init__(self, notebook: str, cell: str, where: str, problem: str, hint: str = "") -> None:
+        super().__init__(f"{notebook}, {cell}, {where}: {problem}" + (f"\n  {hint}" if hint else ""))
+
+
+class SettingsError(CellsError):
+    """An option or ini value that cannot be used."""
+
+
+class KernelError(CellsError):
+    """A kernel that cannot be found, started or talked to."""
+
+
+class ExecutorError(CellsError):
+    """An executor that was asked for and cannot be loaded."""
+
+
+class StoreError(CellsError):
+    """A cache folder that cannot be used."""
+
+
+class DependencyError(CellsError):
+    """A declared input that does not exist."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a hint naming the nearest known word, or the list of them.
+
+    >>> did_you_mean("timeuot", ["timeout", "skip"])
+    "did you mean 'timeout'?"
+    """
+    words = sorted(known)
+    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(words)}"

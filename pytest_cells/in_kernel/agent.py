@@ -1,0 +1,59 @@
+"""Runs inside the kernel, in a namespace of its own: the standard library alone, nothing of the user's.
+
+It notes which files the kernel's own process opened for writing, so that two notebooks that write to one
+folder at the same time are told apart. Writers outside Python's audit (C++ libraries, subprocesses) are not
+seen; whoever asks must treat what is not named here as unknown.
+"""
+
+import json
+import os
+import sys
+
+_WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_written = set()
+_abspath, _fspath, _fsdecode, _dumps = os.path.abspath, os.fspath, os.fsdecode, json.dumps
+
+
+def _note(path):
+    if not isinstance(path, int):
+        _written.add(_abspath(_fsdecode(_fspath(path))))
+
+
+def _opened(path, mode, flags):
+    if (isinstance(mode, str) and any(letter in mode for letter in "wax+")) or (
+        mode is None and isinstance(flags, int) and flags & _WRITE_FLAGS
+    ):
+        _note(path)
+
+
+_EVENTS = {
+    "open": lambda path, mode, flags: _opened(path, mode, flags),
+    "os.rename": lambda source, target, *_: (_note(source), _note(target)),
+    "os.link": lambda source, target, *_: _note(target),
+    "os.symlink": lambda source, target, *_: _note(target),
+    "os.remove": lambda path, *_: _note(path),
+    "os.truncate": lambda path, *_: _note(path),
+}
+
+
+def _hook(event, arguments):
+    handler = _EVENTS.get(event)
+    if handler is not None:
+        try:
+            handler(*arguments)
+        except Exception:  # the notebook must never fail because of us
+            pass
+
+
+def report():
+    """Return as JSON, and forget, the absolute paths that were written since the last call.
+
+    With them, for after an error, the names of the classes of the last error.
+    """
+    paths = sorted(_written)
+    _written.clear()
+    last = getattr(sys, "last_type", None)
+    return _dumps({"written": paths, "bases": [kind.__name__ for kind in getattr(last, "__mro__", ())]})
+
+
+sys.addaudithook(_hook)

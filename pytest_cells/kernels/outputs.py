@@ -1,0 +1,116 @@
+"""From iopub messages to nbformat outputs, as nbclient does it: display ids, updates, clearing, streams."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pytest_cells.model import Json
+
+OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\r\n])")
+TAKEN_BACK = re.compile(r"[^\n\b]\b")
+
+
+class Displays:
+    """The displays of one kernel by display id: an update reaches the cell that first showed it."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, list[Json]] = {}
+
+    def remember(self, display_id: str, output: Json) -> None:
+        """Note an output that may be updated later."""
+        self._shown.setdefault(display_id, []).append(output)
+
+    def update(self, display_id: str, data: Json, metadata: Json) -> None:
+        """Replace the data of all outputs that were shown under an id."""
+        for output in self._shown.get(display_id, ()):
+            output["data"], output["metadata"] = data, metadata
+
+
+class OutputCollector:
+    """Collect the outputs of one request."""
+
+    def __init__(self, displays: Displays) -> None:
+        self.outputs: list[Json] = []
+        self._displays = displays
+        self._clear_first = False
+
+    def add(self, kind: str, content: Json) -> None:
+        """Take one iopub message's type and content; types that are no output are passed over."""
+        if kind == "clear_output":
+            self._clear_first = bool(content.get("wait"))
+            if not self._clear_first:
+                self.outputs.clear()
+            return
+        if kind == "update_display_data":
+            self._update(content)
+            return
+        output = _output(kind, content)
+        if output is None:
+            return
+        if self._clear_first:
+            self.outputs.clear()
+            self._clear_first = False
+        display_id = _display_id(content)
+        if display_id is not None and kind in ("display_data", "execute_result"):
+            self._displays.update(display_id, output["data"], output["metadata"])
+            self._displays.remember(display_id, output)
+        last = self.outputs[-1] if self.outputs else None
+        if kind == "stream" and last and last["output_type"] == "stream" and last["name"] == output["name"]:
+            last["text"] += output["text"]
+        else:
+            self.outputs.append(output)
+
+    def finished(self) -> list[Json]:
+        """Return the outputs, streams folded as a terminal shows them."""
+        for output in self.outputs:
+            if output["output_type"] == "stream":
+                output["text"] = fold(output["text"])
+        return self.outputs
+
+    def _update(self, content: Json) -> None:
+        display_id = _display_id(content)
+        if display_id is not None:
+            self._displays.update(display_id, content.get("data") or {}, content.get("metadata") or {})
+
+
+def fold(text: str) -> str:
+    r"""Apply carriage returns and backspaces.
+
+    >>> fold("10 %\r100 %\n")
+    '100 %\n'
+    """
+    while "\b" in text:
+        shorter = TAKEN_BACK.sub("", text)
+        if shorter == text:
+            break
+        text = shorter
+    return OVERWRITTEN.sub("", text.replace("\r\n", "\n")) if "\r" in text else text
+
+
+def _display_id(content: Json) -> str | None:
+    transient = content.get("transient")
+    found = transient.get("display_id") if isinstance(transient, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _output(kind: str, content: Json) -> Json | None:
+    if kind == "stream":
+        return {"output_type": kind, "name": str(content.get("name")), "text": str(content.get("text", ""))}
+    if kind in ("display_data", "execute_result"):
+        output: dict[str, Any] = {
+            "output_type": kind,
+            "data": content.get("data") or {},
+            "metadata": content.get("metadata") or {},
+        }
+        if kind == "execute_result":
+            output["execution_count"] = content.get("execution_count")
+        return output
+    if kind == "error":
+        return {
+            "output_type": kind,
+            "ename": str(content.get("ename", "")),
+            "evalue": str(content.get("evalue", "")),
+            "traceback": [str(line) for line in content.get("traceback") or ()],
+        }
+    return None

@@ -1,0 +1,101 @@
+"""Private folders for kernels, and who owns them.
+
+A killed pytest cannot clean up. Each session's folder names its owner, and each kernel's folder the kernel;
+the next session that starts a kernel ends what is left of sessions whose owner is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+
+PREFIX = "pytest-cells-"
+OWNER = "owner.json"
+LONGEST_TEMP = 60
+"""Unix socket paths end at about 104 bytes: a longer folder for temporary files is not used."""
+
+
+def session_folder() -> Path:
+    """Create this session's private (0700), short folder."""
+    base = tempfile.gettempdir()
+    if os.name == "posix" and len(base) > LONGEST_TEMP:
+        base = "/tmp"
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
+    _write(folder / OWNER, os.getpid())
+    return folder
+
+
+def note_kernel(folder: Path, pid: int) -> None:
+    """Write down which process the kernel in a folder is."""
+    _write(folder / OWNER, pid)
+
+
+def reap() -> int:
+    """End kernels and remove folders whose owner is gone; return how many folders went."""
+    removed = 0
+    for base in {tempfile.gettempdir(), "/tmp"}:
+        for folder in Path(base).glob(f"{PREFIX}*"):
+            with contextlib.suppress(OSError):
+                owner = folder / OWNER
+                if (
+                    os.name != "posix"
+                    or folder.stat().st_uid != os.getuid()
+                    or not owner.exists()
+                    or _lives(owner)
+                ):
+                    continue
+                for kernel in folder.glob(f"*/{OWNER}"):
+                    kill_group(kernel)
+                shutil.rmtree(folder, ignore_errors=True)
+                removed += 1
+    return removed
+
+
+def kill_group(owner: Path) -> None:
+    """Kill the process group that an ownership record names, if it is still the same process."""
+    if _lives(owner) and started(_read(owner)[0]) is not None:
+        with contextlib.suppress(OSError):
+            os.killpg(_read(owner)[0], signal.SIGKILL)
+
+
+def started(pid: int) -> str | None:
+    """Return what tells a process from a later one with the same number (its start time), where known."""
+    try:
+        return (
+            Path(f"/proc/{pid}/stat")
+            .read_text(encoding="ascii", errors="replace")
+            .rpartition(")")[2]
+            .split()[19]
+        )
+    except (OSError, IndexError):
+        return None
+
+
+def _write(path: Path, pid: int) -> None:
+    path.write_text(json.dumps([pid, started(pid)]), encoding="ascii")
+
+
+def _read(path: Path) -> tuple[int, str | None]:
+    try:
+        pid, start = json.loads(path.read_text(encoding="ascii"))
+        return int(pid), start
+    except (OSError, ValueError, TypeError):
+        return 0, None
+
+
+def _lives(owner: Path) -> bool:
+    pid, start = _read(owner)
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return start is None or started(pid) in (start, None)

@@ -1,0 +1,30 @@
+"""Read the kernel's own traceback: which line of the cell it points at."""
+
+from __future__ import annotations
+
+import re
+
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+FRAMES = (
+    re.compile(r"Cell In\s*\[(\d+)\], line (\d+)"),  # IPython 8.5 and later
+    re.compile(r"Input In \[(\d+)\], in <cell line: (\d+)>"),  # IPython 8.0-8.4
+)
+
+
+def plain(text: str) -> str:
+    """Return a text without terminal colours."""
+    return ANSI.sub("", text)
+
+
+def line_of(traceback: list[str], execution_count: int | None) -> int | None:
+    """Return the line (from 1) in the cell with this execution count that a traceback points at.
+
+    The last such frame: for a syntax error that is the line that cannot be parsed.
+    """
+    text = plain("\n".join(traceback))
+    found = None
+    for pattern in FRAMES:
+        for match in pattern.finditer(text):
+            if execution_count is None or int(match[1]) == execution_count:
+                found = int(match[2])
+    return found

@@ -1,0 +1,108 @@
+"""Take a cell from the cache where nothing that it depends on has changed; store one that passed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_cells.artifacts import keep, put_back
+from pytest_cells.cache.trace import HISTORY, Artifact, Damaged, Trace, encode_outputs
+from pytest_cells.evaluator import Lifecycle, Skip
+from pytest_cells.plan import Hit
+from pytest_cells.report import MB, CellResult, LargeArtifactWarning
+
+if TYPE_CHECKING:
+    from pytest_cells.cache.store import Store
+    from pytest_cells.session import CellRun
+
+
+class Cached(Lifecycle):
+    """Look a cell up before it is executed, and keep it afterwards."""
+
+    def setup(self, run: CellRun) -> Skip[CellResult] | None:
+        """Return the cached result, verified; note the reason where there is none."""
+        decision = run.run.plan(run)
+        run.reason = decision.reason
+        if not isinstance(decision, Hit) or run.run.store is None:
+            return None
+        trace = decision.trace
+        try:
+            restored = verify(run, trace, run.run.store)
+        except (Damaged, OSError) as problem:
+            run.reason = str(problem)
+            return None
+        run.run.store.touch(trace)
+        run.run.passed(run.cell, run.inputs, trace.duration_ms)
+        run.large_artifacts = [
+            LargeArtifactWarning(path, round(artifact.size / MB, 3), limit, run.cell.id, run.cell.name)
+            for path, artifact in sorted(trace.artifacts.items())
+            if (limit := run.run.settings.artifacts.max_mb) and artifact.size > limit * MB
+        ]
+        replayed = run.cell.index in run.run.replayed
+        reason = decision.reason + (f"; put back {', '.join(restored)}" if restored else "")
+        saved_ms = 0.0 if replayed else trace.duration_ms
+        return Skip(run.result("cached", cache_key=trace.key, reason=reason, saved_ms=round(saved_ms, 3)))
+
+    def teardown(self, run: CellRun, result: CellResult | None) -> None:
+        """Store the trace of a cell that was executed and passed."""
+        if result is None or result.status != "ok" or run.outcome is None or run.run.store is None:
+            return
+        if run.cell.directives.xfail is not None or not run.cell.directives.cache:
+            return
+        run.run.passed(run.cell, run.inputs, run.outcome.duration_ms)
+        if run.unattributed:
+            labels = ", ".join(run.run.folders.label(path) for path in run.unattributed)
+            run.notes.append(f"not stored, another notebook may have written {labels}")
+            return
+        try:
+            store_trace(run, run.run.store)
+        except OSError as error:
+            folder = run.run.store.folder
+            run.notes.append(
+                f"results cannot be stored in {folder}: {error.strerror or error}; these cells run again next time "
+                "(free some space, make the folder writable, or choose another with --cells-cache-dir)"
+            )
+
+
+def store_trace(run: CellRun, store: Store) -> None:
+    """Write outputs and artifacts first and the trace last: a trace that can be read is whole."""
+    outcome = run.outcome
+    assert outcome is not None
+    max_bytes = run.run.settings.artifacts.store_max_mb * MB
+    artifacts = keep(run.artifacts, run.run.folders, store, max_bytes)
+    trace = Trace(
+        lookup=run.run.lookup(run.cell),
+        inputs=run.inputs,
+        writes={HISTORY: run.run.history_below(run.cell, run.inputs)},
+        artifacts=artifacts,
+        outputs=store.put_blob(encode_outputs(outcome.outputs)) if outcome.outputs else None,
+        error=outcome.error,
+        duration_ms=round(outcome.duration_ms, 3),
+    )
+    store.put_trace(trace)
+
+
+def verify(run: CellRun, trace: Trace, store: Store) -> list[str]:
+    """Check that all that a hit promises is there, put artifacts back, and return which.
+
+    Raises Damaged or OSError for what cannot be made good.
+    """
+    if trace.outputs is not None:
+        store.get_blob(trace.outputs)
+    folders, digests = run.run.folders, run.run.session.digests
+    wrong = {
+        label: artifact
+        for label, artifact in trace.artifacts.items()
+        if digests.of(folders.place(label)) != (artifact.digest or "absent")
+    }
+    if wrong:
+        later: dict[str, Artifact] = {}
+        for below in run.run.later_hits(run.cell):
+            later.update(below.artifacts)
+        wrong = {label: artifact for label, artifact in wrong.items() if label not in later}
+    for label, artifact in wrong.items():
+        try:
+            put_back(folders.place(label), artifact, store)
+        except (Damaged, OSError) as problem:
+            told = problem if isinstance(problem, Damaged) else problem.strerror
+            raise Damaged(f"artifact {label} is gone or altered, and {told}") from None
+    return sorted(wrong)

@@ -1,0 +1,1 @@
+"""Reading notebooks: files in, frozen `Notebook` values out."""

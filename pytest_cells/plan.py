@@ -1,0 +1,100 @@
+"""Decide, for the next cell, between Hit and Run: pure, from traces and the current State.
+
+On the chain rung every cell reads and writes the pseudo-input `@history`, so that a cell depends on all above
+it. Finer rungs record finer inputs; nothing here changes for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pytest_cells.cache.trace import ABSENT, HISTORY, Trace, Version, digest_of
+
+
+@dataclass(frozen=True)
+class Hit:
+    """The cell cannot have changed since this trace was made."""
+
+    trace: Trace
+    reason: str = "nothing that it depends on has changed"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The cell must be executed; the reason says why."""
+
+    reason: str
+
+
+@dataclass
+class State:
+    """The current Version of everything, while a notebook's cells are walked in order.
+
+    `versions` holds what earlier cells wrote; `probe` answers for inputs outside the notebook.
+    """
+
+    probe: Callable[[str], Version]
+    versions: dict[str, Version] = field(default_factory=dict)
+
+    def version(self, name: str) -> Version:
+        """Return the Version that an input has now."""
+        known = self.versions.get(name)
+        return self.probe(name) if known is None else known
+
+    def apply(self, writes: Mapping[str, Version]) -> None:
+        """Note what a cell wrote."""
+        self.versions.update(writes)
+
+
+def decide(candidates: Iterable[Trace], state: State, inputs: Iterable[str]) -> Hit | Run:
+    """Find a trace whose inputs all have the Versions of now.
+
+    `inputs` names what the cell is known to read; a trace that recorded fewer does not count.
+    The reason of a Run tells the fewest differences that any candidate has.
+    """
+    wanted = frozenset(inputs)
+    nearest: list[str] | None = None
+    for trace in candidates:
+        differing = sorted(
+            name for name in wanted | trace.inputs.keys() if trace.inputs.get(name) != state.version(name)
+        )
+        if not differing:
+            return Hit(trace)
+        if nearest is None or len(differing) < len(nearest):
+            nearest = differing
+    if nearest is None:
+        return Run("no result of this cell is stored")
+    return Run("changed: " + ", ".join(describe(name) for name in nearest))
+
+
+def describe(name: str) -> str:
+    """Say in words what an input's name stands for.
+
+    >>> describe("module:helpers")
+    'module helpers, or one that it imports'
+    """
+    kind, _, rest = name.partition(":")
+    words = {
+        HISTORY: "a cell above",
+        "@environment": "the Python environment",
+        "@cwd": "the working directory",
+        "@setup": "the setup code",
+        "module": f"module {rest}, or one that it imports",
+        "env": f"environment variable {rest}",
+        "file": rest,
+        "key": f"key material {rest}",
+    }
+    return words.get(kind, name)
+
+
+def history_after(before: Version, lookup: str, inputs: Mapping[str, Version], result: str = "") -> Version:
+    """Return the Version of `@history` once a cell has run.
+
+    `result` tells apart what the inputs cannot: a nonce for a cell that is executed every time.
+    """
+    others = {name: version for name, version in inputs.items() if name != HISTORY}
+    return digest_of([before, lookup, others, result])
+
+
+__all__ = ["ABSENT", "Hit", "Run", "State", "decide", "describe", "history_after"]

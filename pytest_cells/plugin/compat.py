@@ -1,0 +1,63 @@
+"""The few things of pytest's that have no public name, each in one place."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+from _pytest.fixtures import TopRequest
+from _pytest.mark.structures import Mark, MarkDecorator
+from _pytest.terminal import KNOWN_TYPES
+
+
+def mark_of(name: str) -> MarkDecorator:
+    """Return a mark of any name: `pytest.mark` refuses unregistered ones under --strict-markers."""
+    return MarkDecorator(Mark(name, (), {}, _ispytest=True), _ispytest=True)
+
+
+def prepare_fixtures(item: Any) -> None:
+    """Give an item that is no function what fixtures need, as pytest's own DoctestItem does."""
+    item.obj = None
+    item.funcargs = {}
+    item._fixtureinfo = item.session._fixturemanager.getfixtureinfo(node=item, func=None, cls=None)
+    item.fixturenames = item._fixtureinfo.names_closure
+    item._request = TopRequest(item, _ispytest=True)
+
+
+def fill_fixtures(item: Any) -> None:
+    """Set up the fixtures that apply to an item (autouse ones, and those of `usefixtures`)."""
+    item._request._fillfixtures()
+
+
+def fixture_value(item: Any, name: str) -> Any:
+    """Return the value of a fixture for an item."""
+    return item._request.getfixturevalue(name)
+
+
+def warn(item: pytest.Item, text: str) -> None:
+    """Issue a warning that pytest lists under an item."""
+    warnings.warn_explicit(pytest.PytestWarning(text), None, str(item.path), 1)
+
+
+def skipped_here(reason: str) -> BaseException:
+    """Return the exception that skips a test, with the test's own place instead of ours."""
+    skipped: Any = pytest.skip.Exception(reason)
+    skipped._use_item_location = True
+    return skipped  # type: ignore[no-any-return]
+
+
+def count_cached_as_good(config: pytest.Config) -> None:
+    """Let the last line be green for cached cells: pytest turns yellow for categories that it does not know."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    ask = getattr(reporter, "_determine_main_color", None)
+    if ask is None:
+        return
+
+    def determine(unknown_type_seen: bool) -> str:  # noqa: FBT001  # pytest's own signature
+        others = {kind for kind in reporter.stats if kind} - set(KNOWN_TYPES) - {"cached"}
+        colour: str = ask(unknown_type_seen and bool(others))
+        only_cached = colour == "yellow" and not others and not {"warnings", "xpassed"} & set(reporter.stats)
+        return "green" if only_cached and reporter.stats.get("cached") else colour
+
+    reporter._determine_main_color = determine

@@ -1,0 +1,131 @@
+"""What is registered under `--cells`: the hooks, each a line or two."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_cells.errors import CellsError, ExecutorError, StoreError
+from pytest_cells.executors import find_executor
+from pytest_cells.plugin import compat, fixtures, items, reports
+from pytest_cells.plugin.options import read_settings
+from pytest_cells.plugin.summary import Summary
+from pytest_cells.session import Session
+from pytest_cells.settings import Settings
+
+
+def configure(config: pytest.Config) -> None:
+    """Check what was asked for and register the hooks. Raises UsageError for what cannot be done."""
+    settings = read_settings(config)
+    try:
+        find_executor(settings.kernel.executor)
+    except ExecutorError as error:
+        raise pytest.UsageError(str(error)) from None
+    session = Session(settings)
+    config.stash[items.SESSION] = session
+    config.pluginmanager.register(CellsPlugin(), "pytest_cells_plugin")
+    config.pluginmanager.register(fixtures, "pytest_cells_fixtures")
+    if settings.kernel.executor != "jupyter":
+        _load_executor_now(session)
+    if hasattr(config, "workerinput"):
+        return
+    _prepare_store(config, session)
+    config.pluginmanager.register(Summary(config, session), "pytest_cells_summary")
+    if config.pluginmanager.hasplugin("dsession") or config.pluginmanager.hasplugin("xdist"):
+        from pytest_cells.plugin.xdist import XdistHooks
+
+        config.pluginmanager.register(XdistHooks(session), "pytest_cells_xdist")
+
+
+def _load_executor_now(session: Session) -> None:
+    try:
+        assert session.executor is not None
+    except CellsError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _prepare_store(config: pytest.Config, session: Session) -> None:
+    """Make the cache folder usable; one that was named and cannot be used is an error."""
+    if session.store is None:
+        return
+    try:
+        session.store.prepare()
+    except StoreError as error:
+        if config.getoption("cells_cache_dir"):
+            raise pytest.UsageError(str(error)) from None
+    if config.getoption("cacheclear", default=False):
+        session.store.clear()
+
+
+def describe(config: pytest.Config, settings: Settings) -> str:
+    """Return the line of pytest's header."""
+    folder = settings.cache.folder
+    if folder is None:
+        off = "--cells-no-cache" if config.getoption("cells_no_cache") else "pytest's cacheprovider is off"
+        cache = f"off ({off})"
+    else:
+        shown = folder.relative_to(settings.rootdir) if folder.is_relative_to(settings.rootdir) else folder
+        cache = f"{shown} (chain{', forced' if settings.cache.force else ''})"
+    kernel = settings.kernel.name or "as notebooks say"
+    executor = "" if settings.kernel.executor == "jupyter" else f", executor: {settings.kernel.executor}"
+    return f"cells: cache: {cache}, kernel: {kernel}{executor}"
+
+
+class CellsPlugin:
+    """Our hooks, in every process that collects or runs cells."""
+
+    finished = False
+    """Whether the session's end has come: from then on statuses stand in summaries, not in lines of progress."""
+
+    @pytest.hookimpl
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        """Collect notebooks."""
+        return items.collect_file(file_path, parent)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep each notebook's cells together and in order, whatever other plugins did."""
+        keep_notebooks_whole(items)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Attach our facts to the report."""
+        report = yield
+        reports.attach(item, call, report)
+        return report
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """Stop a notebook's kernel when its last cell is done."""
+        if isinstance(item, items.CellItem) and (nextitem is None or nextitem.parent is not item.parent):
+            item.config.stash[items.SESSION].release(item.parent.notebook)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: Any, config: pytest.Config) -> Any:
+        """Give cached cells their own word and letter."""
+        return reports.status_of(report, verbose=config.get_verbosity() > 0 and not self.finished)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Note the end."""
+        self.finished = True
+
+    def pytest_report_header(self, config: pytest.Config) -> str:
+        """Say where results are kept and what runs the cells."""
+        return describe(config, config.stash[items.SESSION].settings)
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Colour the last line."""
+        compat.count_cached_as_good(session.config)
+
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """End what is left after an interrupt."""
+        config.stash[items.SESSION].close()
+
+
+keep_notebooks_whole = items.keep_notebooks_whole

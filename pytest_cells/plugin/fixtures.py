@@ -1,0 +1,17 @@
+"""The fixture that owns a session's kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from pytest_cells.plugin.items import SESSION
+from pytest_cells.session import Session
+
+
+@pytest.fixture(scope="session")
+def cells_session(pytestconfig: pytest.Config) -> Generator[Session, None, None]:
+    """The session that runs the notebooks; all kernels end with it."""
+    with pytestconfig.stash[SESSION] as session:
+        yield session

@@ -1,0 +1,136 @@
+"""Collection: notebooks as files, cells as items, in their order."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_cells.errors import CellsError
+from pytest_cells.model import Cell, Notebook
+from pytest_cells.plugin import compat
+from pytest_cells.plugin.options import FILES
+from pytest_cells.report import CellFacts
+from pytest_cells.session import NotebookRun, Session
+
+FACTS = pytest.StashKey[CellFacts]()
+SESSION = pytest.StashKey[Session]()
+CHECKPOINTS = ".ipynb_checkpoints"
+
+
+class CellFailed(Exception):
+    """Carries a failed cell's facts from `runtest` to the report."""
+
+    def __init__(self, facts: CellFacts) -> None:
+        error = facts.result.error
+        super().__init__(f"{error.ename}: {error.evalue}" if error else "failed")
+        self.facts = facts
+
+
+class CellFile(pytest.File):
+    """One notebook."""
+
+    notebook: Notebook
+
+    def collect(self) -> Iterator[CellItem]:
+        """Yield an item for every code cell. The cache is not looked at: all workers must collect the same."""
+        try:
+            self.notebook = self.config.stash[SESSION].read(self.path)
+        except CellsError as error:
+            raise self.CollectError(str(error)) from None
+        for cell in self.notebook.cells:
+            yield CellItem.from_parent(self, name=cell.label, cell=cell)
+
+
+class CellItem(pytest.Item):
+    """One code cell."""
+
+    parent: CellFile
+
+    def __init__(self, *, cell: Cell, **more: Any) -> None:
+        super().__init__(**more)
+        self.cell = cell
+        compat.prepare_fixtures(self)
+        for tag in cell.directives.tags:
+            self.add_marker(compat.mark_of(tag))
+        if cell.directives.skip is not None:
+            self.add_marker(pytest.mark.skip(reason=cell.directives.skip))
+        if cell.directives.xfail is not None:
+            self.add_marker(pytest.mark.xfail(reason=cell.directives.xfail, strict=False))
+
+    @property
+    def run(self) -> NotebookRun:
+        """The run of this cell's notebook, with the hooks that act on its folder."""
+        return self.config.stash[SESSION].open(self.parent.notebook, self.ihook)
+
+    def setup(self) -> None:
+        """Set up the fixtures that apply to cells; the session's owns all kernels."""
+        compat.fill_fixtures(self)
+        compat.fixture_value(self, "cells_session")
+
+    def runtest(self) -> None:
+        """Evaluate the cell, and tell pytest by raising where it did not pass."""
+        facts = self.run.evaluate(self.cell)
+        self.stash[FACTS] = facts
+        result = facts.result
+        self.user_properties.append(("cells.status", result.status))
+        if result.cache_key is not None:
+            self.user_properties.append(("cells.cache_key", result.cache_key))
+        if result.reason is not None:
+            self.user_properties.append(("cells.reason", result.reason))
+        for name, text in facts.streams:
+            self.add_report_section("call", name, text)
+        if result.status == "skipped":
+            raise compat.skipped_here(result.reason or "")
+        if result.status == "error":
+            raise CellFailed(facts)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Show a failed cell as its notebook shows it; anything else as pytest does."""
+        if isinstance(excinfo.value, CellFailed):
+            from pytest_cells.plugin.reports import CellFailureRepr
+
+            return CellFailureRepr(excinfo.value.facts)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Return the notebook and, for want of lines, the cell's position."""
+        return self.path, self.cell.index, f"{self.cell.label} ({self.path.name})"
+
+
+def collect_file(file_path: Path, parent: pytest.Collector) -> CellFile | None:
+    """Return a collector for a notebook that is wanted."""
+    if file_path.suffix != ".ipynb" or CHECKPOINTS in file_path.parts:
+        return None
+    patterns = parent.config.getini("cells_files") or FILES
+    if not parent.session.isinitpath(file_path) and not any(
+        _matches(file_path, p, parent.config) for p in patterns
+    ):
+        return None
+    file: CellFile = CellFile.from_parent(parent, path=file_path)
+    return file
+
+
+def _matches(path: Path, pattern: str, config: pytest.Config) -> bool:
+    if "/" not in pattern:
+        return fnmatch.fnmatch(path.name, pattern)
+    try:
+        name = path.relative_to(config.rootpath).as_posix()
+    except ValueError:
+        name = path.as_posix()
+    return fnmatch.fnmatch(name, pattern)
+
+
+def keep_notebooks_whole(items: list[pytest.Item]) -> None:
+    """Bring each notebook's cells together, where its first one stands, and in order."""
+    groups: dict[Any, list[pytest.Item]] = {}
+    for item in items:
+        groups.setdefault(item.path if isinstance(item, CellItem) else item, []).append(item)
+    items[:] = [
+        item
+        for group in groups.values()
+        for item in sorted(group, key=lambda item: item.cell.index if isinstance(item, CellItem) else 0)
+    ]

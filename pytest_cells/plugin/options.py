@@ -1,0 +1,133 @@
+"""Options and ini values. Loaded by every pytest run: nothing heavy at the top."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_cells.settings import Settings
+
+FILES = ("*.ipynb",)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Add one group of options, and the ini values behind them."""
+    group = parser.getgroup("cells", "notebooks as tests (pytest-cells)")
+    flag = group.addoption
+    flag("--cells", action="store_true", help="Run the code cells of notebooks (.ipynb) as tests")
+    flag("--cells-force", action="store_true", help="Execute every cell and refresh the cache")
+    flag("--cells-no-cache", action="store_true", help="Neither read nor write the cache")
+    flag(
+        "--cells-cache-dir",
+        metavar="DIR",
+        help="Folder of the cache (default: in pytest's own cache folder, so that --cache-clear clears it)",
+    )
+    flag("--cells-explain", action="store_true", help="Say for each cell why it was cached or not")
+    flag("--cells-report", metavar="PATH", help="Write the report as JSON; - prints it")
+    flag(
+        "--cells-timeout",
+        metavar="SEC",
+        type=float,
+        help="Seconds a cell may take, 0 for no limit (default: 300)",
+    )
+    flag("--cells-kernel", metavar="NAME", help="Kernelspec to use instead of the notebooks' own")
+    flag("--cells-executor", metavar="NAME", help="Executor to use (default: jupyter)")
+    flag(
+        "--cells-kernel-retries",
+        metavar="N",
+        type=int,
+        help="How often a cell is tried again after its kernel died (default: 1)",
+    )
+    ini = parser.addini
+    ini("cells_files", "Globs of notebooks to collect, against name or path (default: *.ipynb)", type="args")
+    ini("cells_timeout", "Seconds a cell may take, 0 for no limit (default: 300)")
+    ini("cells_startup_timeout", "Seconds a kernel may take until it answers (default: 60)")
+    ini("cells_kernel", "Kernelspec to use instead of the notebooks' own")
+    ini("cells_kernel_retries", "How often a cell is tried again after its kernel died (default: 1)")
+    ini("cells_executor", "Executor to use (default: jupyter)")
+    ini("cells_python3", "What the kernelspec python3 means: pytest (its interpreter, default) or kernelspec")
+    ini("cells_cwd", "Working directory of kernels: notebook (its folder, default) or rootdir")
+    ini(
+        "cells_artifacts",
+        "Folders whose files are artifacts, relative to the notebook and to rootdir (default: artifacts)",
+        type="args",
+    )
+    ini("cells_max_artifact_mb", "Warn about artifacts larger than this many MB, 0 for never (default: 50)")
+    ini("cells_cache_max_size_mb", "Bound of the cache in MB, 0 for none (default: 2048)")
+
+
+def wanted(config: pytest.Config) -> bool:
+    """Tell whether notebooks are to be run."""
+    return bool(config.getoption("cells"))
+
+
+def read_settings(config: pytest.Config) -> Settings:
+    """Return the run's settings. Raises UsageError for a value that cannot be used."""
+    from pytest_cells.errors import SettingsError
+    from pytest_cells.settings import ArtifactSettings, CacheSettings, KernelSettings, Settings
+
+    try:
+        return Settings(
+            rootdir=config.rootpath,
+            cache=CacheSettings(
+                folder=cache_folder(config),
+                force=bool(config.getoption("cells_force")),
+                max_size_mb=_number(config, "cells_cache_max_size_mb", 2048.0),
+            ),
+            kernel=KernelSettings(
+                name=_text(config, "cells_kernel") or None,
+                executor=_text(config, "cells_executor") or "jupyter",
+                timeout=_number(config, "cells_timeout", 300.0),
+                startup_timeout=_number(config, "cells_startup_timeout", 60.0),
+                retries=int(_number(config, "cells_kernel_retries", 1)),
+                python3=_text(config, "cells_python3") or "pytest",  # type: ignore[arg-type]  # validated there
+                cwd=_text(config, "cells_cwd") or "notebook",  # type: ignore[arg-type]
+            ),
+            artifacts=ArtifactSettings(
+                folders=tuple(config.getini("cells_artifacts") or ("artifacts",)),
+                max_mb=_number(config, "cells_max_artifact_mb", 50.0),
+            ),
+            shared_run=worker_count(config) > 1,
+        )
+    except SettingsError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def cache_folder(config: pytest.Config) -> Path | None:
+    """Return where results are kept, or None where they are not."""
+    given = config.getoption("cells_cache_dir")
+    if config.getoption("cells_no_cache"):
+        if config.getoption("cells_force"):
+            raise pytest.UsageError(
+                "--cells-force refreshes the cache and --cells-no-cache has none: give one of them"
+            )
+        return None
+    if given:
+        return Path(config.invocation_params.dir, Path(given).expanduser())
+    cache = getattr(config, "cache", None)
+    return Path(cache._cachedir, "d", "cells") if cache is not None else None
+
+
+def worker_count(config: pytest.Config) -> int:
+    """Return how many xdist workers run the session, 0 without xdist."""
+    workerinput: dict[str, Any] = getattr(config, "workerinput", {})
+    return int(workerinput.get("workercount", 0))
+
+
+def _text(config: pytest.Config, name: str) -> str:
+    """Return an option's value, else the ini value of the same name."""
+    given = config.getoption(name, None)
+    return str(given if given is not None else config.getini(name) or "").strip()
+
+
+def _number(config: pytest.Config, name: str, default: float) -> float:
+    text = _text(config, name)
+    if not text:
+        return default
+    try:
+        return float(text)
+    except ValueError:
+        raise pytest.UsageError(f"{name}: found {text!r}, expected a number") from None

@@ -1,0 +1,170 @@
+"""On the controller: gather facts from reports, write the report file and the terminal's summary."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_cells.errors import CellsError
+from pytest_cells.plugin.items import CellItem
+from pytest_cells.plugin.reports import facts_of, restore_failure
+from pytest_cells.report import CellFacts, CellResult, ErrorReport, SessionReport, build_session, to_json
+from pytest_cells.session import Session
+
+LAST_REPORT = "last-report.json"
+
+
+class Summary:
+    """Everything here is known from reports alone, so that it is the same with and without xdist."""
+
+    def __init__(self, config: pytest.Config, session: Session) -> None:
+        self._config, self._session = config, session
+        self._began = time.monotonic()
+        self._facts: dict[tuple[str, str], CellFacts] = {}
+        self._names: dict[str, None] = {}
+        self._unread: dict[str, str] = {}
+        self._crashed: dict[str, str] = {}
+        self._report: SessionReport | None = None
+        self._problem: str | None = None
+
+    # -- gathering -----------------------------------------------------------------------------------------
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note notebooks that could not be read."""
+        if report.failed and report.nodeid.endswith(".ipynb"):
+            self._unread[report.nodeid] = str(report.longrepr)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note which notebooks have cells that were selected."""
+        self._names.update(
+            {item.parent.notebook.name: None for item in session.items if isinstance(item, CellItem)}
+        )
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        """Note the same from what a worker has collected."""
+        found = (name for name, separator, _ in (nodeid.partition("::") for nodeid in ids) if separator)
+        self._names.update({name: None for name in found if name.endswith(".ipynb")})
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep a cell's facts; a later report of the same cell (a rerun) replaces an earlier one."""
+        facts = facts_of(report)
+        if facts is not None:
+            restore_failure(report, facts)
+            self._facts[facts.notebook, facts.result.cell_id] = facts
+            self._names[facts.notebook] = None
+        elif report.when not in ("setup", "call", "teardown") and ".ipynb::" in report.nodeid:
+            self._crashed[report.nodeid] = str(report.longrepr)
+
+    # -- writing -------------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Build the report and write its file."""
+        listed = {name: cells for name in self._names if (cells := self._cells(name)) is not None}
+        self._report = build_session(
+            {name: [(cell.id, cell.name) for cell in cells] for name, cells in listed.items()},
+            [*self._facts.values(), *self._crash_facts(listed)],
+            self._unread,
+            total_duration_ms=(time.monotonic() - self._began) * 1000,
+            cache=self._session.cache_report(),
+        )
+        if self._session.store is not None and self._report.runs and not self._config.option.collectonly:
+            with contextlib.suppress(OSError):
+                _write(self._session.store.folder / LAST_REPORT, self._report)
+        target = self._config.getoption("cells_report")
+        if target and target != "-":
+            try:
+                _write(Path(self._config.invocation_params.dir, target), self._report)
+            except OSError as error:
+                self._problem = f"--cells-report {target}: cannot be written: {error.strerror or error}"
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Write what became of the cells."""
+        if self._report is not None and (self._report.runs or self._problem):
+            self._summarise(terminalreporter, self._report)
+
+    def _summarise(self, tr: pytest.TerminalReporter, report: SessionReport) -> None:
+        results = [result for run in report.runs for result in run.cell_results]
+        if self._config.option.collectonly or not any(result.index is not None for result in results):
+            return
+        if self._config.getoption("cells_explain"):
+            tr.section("why each cell was run or not", sep="-")
+            for run in report.runs:
+                for result in run.cell_results:
+                    label = result.cell_name or result.cell_id
+                    tr.line(f"{run.notebook}::{label} {result.status}: {result.reason or 'no reason known'}")
+        for run in report.runs:
+            for large in run.large_artifacts:
+                cell = large.cell_name or large.cell_id
+                size = f"{large.size_mb:.1f} MB, limit {large.limit_mb:g} MB"
+                tr.line(
+                    f"large artifact: {large.path} ({size}), written by {run.notebook}::{cell}", yellow=True
+                )
+        for note in report.cache.notes:
+            tr.line(f"cells: {note}", yellow=True)
+        tr.line(f"cells: {told_in_a_line(report)}")
+        if self._config.getoption("cells_report") == "-":
+            tr.line(to_json(report).decode("utf-8"))
+        if self._problem:
+            tr.line(self._problem, red=True)
+
+    def _cells(self, name: str) -> Any:
+        """Return the cells of a notebook that the session has read, or read it: under xdist only workers did."""
+        if name in self._unread:
+            return None
+        try:
+            return self._session.read(self._session.settings.rootdir / name).cells
+        except CellsError:
+            return None
+
+    def _crash_facts(self, listed: dict[str, Any]) -> list[CellFacts]:
+        """Return facts for cells during which a worker was lost: their reports come from xdist, without any."""
+        found = []
+        for nodeid, told in self._crashed.items():
+            name, _, label = nodeid.partition("::")
+            for cell in listed.get(name, ()):
+                if cell.label == label and (name, cell.id) not in self._facts:
+                    error = ErrorReport("WorkerCrashed", told, [])
+                    result = CellResult(
+                        cell.id, cell.name, "error", error=error, index=cell.index, nodeid=nodeid
+                    )
+                    found.append(CellFacts(name, result))
+        return found
+
+
+def told_in_a_line(report: SessionReport) -> str:
+    """Say in one line what ran, in how many kernels, and what the cache saved."""
+    results = [result for run in report.runs for result in run.cell_results]
+    counts = {
+        status: sum(result.status == status for result in results) for status in ("cached", "ok", "error")
+    }
+    run = counts["ok"] + counts["error"]
+    kernels = report.kernels.started
+    words = [f"{counts['cached']} cached"] if report.cache.enabled else []
+    words.append(
+        f"{run} run in {kernels} kernel{'s' * (kernels != 1)}" if kernels else f"{run} run, no kernel started"
+    )
+    if report.cache.saved_ms >= 1:
+        words.append(f"{_seconds(report.cache.saved_ms)} saved")
+    return ", ".join(words)
+
+
+def _seconds(ms: float) -> str:
+    return f"{ms / 1000:.1f} s" if ms >= 100 else f"{ms:.0f} ms"
+
+
+def _write(path: Path, report: SessionReport) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_bytes(to_json(report))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

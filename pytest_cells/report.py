@@ -1,0 +1,208 @@
+"""The report contract: results of cells, notebooks and sessions, as JSON with a published schema.
+
+Fields are never renamed or retyped without a new `schema_version`; optional fields are added freely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from pytest_cells.model import Json, Status
+
+SCHEMA_VERSION = 1
+MB = 2**20
+
+
+class ErrorReport(msgspec.Struct, frozen=True):
+    """The error that a cell ended with."""
+
+    ename: str
+    evalue: str
+    traceback: list[str] = msgspec.field(default_factory=list)
+
+
+class CellResult(msgspec.Struct, frozen=True):
+    """What happened to one cell."""
+
+    cell_id: str
+    cell_name: str | None
+    status: Status
+    cache_key: str | None = None
+    duration_ms: float = 0.0
+    """Time spent on the cell in this run, replays and kernel start included."""
+    error: ErrorReport | None = None
+    index: int | None = None
+    """Position among the notebook's code cells, from 0."""
+    reason: str | None = None
+    """Why it was run, taken from the cache, or skipped."""
+    saved_ms: float = 0.0
+    """Time that executing the cell took when its cached result was made; 0 where it had to be replayed."""
+    attempts: int = 0
+    """How often it was executed in this run."""
+    line: int | None = None
+    """The line in the cell, from 1, that the error points at."""
+    nodeid: str | None = None
+
+
+class LargeArtifactWarning(msgspec.Struct, frozen=True):
+    """A file that a cell wrote and that is larger than `cells_max_artifact_mb`."""
+
+    path: str
+    """Relative to rootdir, with forward slashes."""
+    size_mb: float
+    limit_mb: float
+    cell_id: str
+    cell_name: str | None
+
+
+class CellFacts(msgspec.Struct, frozen=True):
+    """All that is known about one cell's evaluation, in the form in which it travels between processes."""
+
+    notebook: str
+    result: CellResult
+    large_artifacts: list[LargeArtifactWarning] = msgspec.field(default_factory=list)
+    source: str = ""
+    """For a failure: the cell's source."""
+    streams: list[tuple[str, str]] = msgspec.field(default_factory=list)
+    """For a failure or a `-rP` report: name and text of what the cell printed."""
+    position: str = ""
+    """`cell 7 of 21`."""
+    first_line: str = ""
+    kernels_started: int = 0
+    startup_ms: list[float] = msgspec.field(default_factory=list)
+    notes: list[str] = msgspec.field(default_factory=list)
+    """Things to tell once a session, such as a cache folder that cannot be written."""
+
+
+class RunReport(msgspec.Struct, frozen=True):
+    """What happened to one notebook."""
+
+    notebook: str
+    cell_results: list[CellResult]
+    total_duration_ms: float
+    status: Literal["ok", "error"]
+    large_artifacts: list[LargeArtifactWarning] = msgspec.field(default_factory=list)
+    schema_version: int = SCHEMA_VERSION
+    error: ErrorReport | None = None
+    """Why the notebook could not be read, where that is so."""
+
+
+class KernelsReport(msgspec.Struct, frozen=True):
+    """The kernels that a session used."""
+
+    started: int = 0
+    startup_ms_median: float | None = None
+
+
+class CacheReport(msgspec.Struct, frozen=True):
+    """What the cache did for a session."""
+
+    enabled: bool = False
+    folder: str | None = None
+    rung: str = "chain"
+    hits: int = 0
+    misses: int = 0
+    saved_ms: float = 0.0
+    notes: list[str] = msgspec.field(default_factory=list)
+
+
+class SessionReport(msgspec.Struct, frozen=True):
+    """What happened in one session, in all notebooks of which some cell was selected."""
+
+    status: Literal["ok", "error"]
+    total_duration_ms: float
+    runs: list[RunReport] = msgspec.field(default_factory=list)
+    kernels: KernelsReport = KernelsReport()
+    cache: CacheReport = CacheReport()
+    schema_version: int = SCHEMA_VERSION
+
+
+def to_json(report: SessionReport | RunReport) -> bytes:
+    """Return a report as indented JSON, UTF-8, ending with a newline."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+
+
+def json_schema() -> Json:
+    """Return the JSON Schema (draft 2020-12) of the session's report."""
+    schema: dict[str, Any] = msgspec.json.schema(SessionReport)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def facts_to_builtins(facts: CellFacts) -> Json:
+    """Return facts as plain JSON-ready data: anything else crashes an xdist worker."""
+    plain: Json = msgspec.to_builtins(facts)
+    return plain
+
+
+def facts_from_builtins(data: Any) -> CellFacts:
+    """Read facts back."""
+    return msgspec.convert(data, CellFacts)
+
+
+def build_session(
+    notebooks: Mapping[str, Sequence[tuple[str, str | None]]],
+    facts: Iterable[CellFacts],
+    unread: Mapping[str, str],
+    *,
+    total_duration_ms: float,
+    cache: CacheReport,
+) -> SessionReport:
+    """Put together what is known of all cells.
+
+    `notebooks` lists the id and name of every code cell of every selected notebook, `unread` the files that
+    could not be read, with the reason. A cell without facts did not run, and is reported so.
+    """
+    known = list(facts)
+    by_notebook: dict[str, dict[str, CellFacts]] = {}
+    for fact in known:
+        by_notebook.setdefault(fact.notebook, {})[fact.result.cell_id] = fact
+    runs = [_build_run(name, cells, by_notebook.get(name, {})) for name, cells in notebooks.items()]
+    runs += [
+        RunReport(name, [], 0.0, "error", error=ErrorReport("NotebookError", problem, []))
+        for name, problem in unread.items()
+    ]
+    runs.sort(key=lambda run: run.notebook)
+    results = [result for run in runs for result in run.cell_results]
+    startup = sorted(value for fact in known for value in fact.startup_ms)
+    return SessionReport(
+        status="error" if any(run.status == "error" for run in runs) else "ok",
+        total_duration_ms=round(total_duration_ms, 3),
+        runs=runs,
+        kernels=KernelsReport(
+            sum(fact.kernels_started for fact in known),
+            round(startup[len(startup) // 2], 1) if startup else None,
+        ),
+        cache=msgspec.structs.replace(
+            cache,
+            hits=sum(result.status == "cached" for result in results),
+            misses=sum(result.attempts > 0 for result in results),
+            saved_ms=round(sum(result.saved_ms for result in results), 3),
+            notes=sorted({note for fact in known for note in fact.notes}),
+        ),
+    )
+
+
+def _build_run(
+    name: str, cells: Sequence[tuple[str, str | None]], facts: Mapping[str, CellFacts]
+) -> RunReport:
+    results = []
+    for index, (cell_id, cell_name) in enumerate(cells):
+        fact = facts.get(cell_id)
+        if fact is None:
+            result = CellResult(
+                cell_id, cell_name, "skipped", index=index, reason="not selected, or not reached"
+            )
+        else:
+            result = fact.result
+        results.append(result)
+    large = {warning.path: warning for fact in facts.values() for warning in fact.large_artifacts}
+    return RunReport(
+        notebook=name,
+        cell_results=results,
+        total_duration_ms=round(sum(result.duration_ms for result in results), 3),
+        status="error" if any(result.status == "error" for result in results) else "ok",
+        large_artifacts=[large[path] for path in sorted(large)],
+    )

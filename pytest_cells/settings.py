@@ -1,0 +1,91 @@
+"""Everything a run may be told: frozen, validated once, the same for pytest and for `Session`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pytest_cells.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class CacheSettings:
+    """Where results are kept and whether they are used."""
+
+    folder: Path | None = None
+    """The store's folder; None switches the cache off."""
+    force: bool = False
+    """Execute everything and refresh what is stored."""
+    max_size_mb: float = 2048.0
+    """Above this many MiB the least recently used entries go; 0 for no bound."""
+
+    def __post_init__(self) -> None:
+        at_least_zero("cells_cache_max_size_mb", self.max_size_mb)
+
+
+@dataclass(frozen=True)
+class KernelSettings:
+    """How cells are executed."""
+
+    name: str | None = None
+    """A kernelspec that overrides the notebooks' own."""
+    executor: str = "jupyter"
+    timeout: float = 300.0
+    """Seconds a cell may take, 0 for no limit."""
+    startup_timeout: float = 60.0
+    """Seconds a kernel may take until it answers."""
+    retries: int = 1
+    """How often a cell is tried again after its kernel died."""
+    python3: Literal["pytest", "kernelspec"] = "pytest"
+    """Whether the spec `python3` means the running interpreter or the installed kernelspec."""
+    cwd: Literal["notebook", "rootdir"] = "notebook"
+
+    def __post_init__(self) -> None:
+        at_least_zero("cells_timeout", self.timeout)
+        at_least_zero("cells_kernel_retries", self.retries)
+        if self.startup_timeout <= 0:
+            raise SettingsError(
+                f"cells_startup_timeout: found {self.startup_timeout:g}, expected seconds above 0"
+            )
+        one_of("cells_python3", self.python3, ("pytest", "kernelspec"))
+        one_of("cells_cwd", self.cwd, ("notebook", "rootdir"))
+
+
+@dataclass(frozen=True)
+class ArtifactSettings:
+    """Which files count as artifacts."""
+
+    folders: tuple[str, ...] = ("artifacts",)
+    """Folders, relative to the notebook's folder and to rootdir."""
+    max_mb: float = 50.0
+    """Size in MB (10^6 bytes) above which an artifact is warned about, 0 for never."""
+    store_max_mb: float = 100.0
+    """Largest artifact whose bytes are kept, so that it can be put back."""
+
+    def __post_init__(self) -> None:
+        at_least_zero("cells_max_artifact_mb", self.max_mb)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run's settings, in sections."""
+
+    rootdir: Path
+    cache: CacheSettings = field(default_factory=CacheSettings)
+    kernel: KernelSettings = field(default_factory=KernelSettings)
+    artifacts: ArtifactSettings = field(default_factory=ArtifactSettings)
+    shared_run: bool = False
+    """Whether other processes may run other notebooks of the same project at the same time."""
+
+
+def at_least_zero(name: str, value: float) -> None:
+    """Raise SettingsError for a negative number."""
+    if not value >= 0:
+        raise SettingsError(f"{name}: found {value:g}, expected a number of at least 0")
+
+
+def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Raise SettingsError for a value outside a fixed set."""
+    if value not in allowed:
+        raise SettingsError(f"{name}: found {value!r}, expected one of {', '.join(allowed)}")
