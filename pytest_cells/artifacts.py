@@ -50,7 +50,8 @@ def changes(before: Seen, after: Seen) -> tuple[list[str], list[str]]:
 def split_by_writer(changed: Iterable[str], written: Iterable[str] | None) -> tuple[list[str], list[str]]:
     """Split changed paths into those that the kernel itself says it wrote, and those it does not know of."""
     own = {os.path.realpath(path) for path in written or ()}
-    mine, unknown = [], []
+    mine: list[str] = []
+    unknown: list[str] = []
     for path in changed:
         (mine if os.path.realpath(path) in own else unknown).append(path)
     return mine, unknown
@@ -69,9 +70,7 @@ def record(
     return found
 
 
-def keep(
-    found: dict[str, Artifact], folders: ArtifactFolders, store: Store, max_bytes: float
-) -> dict[str, Artifact]:
+def keep(found: dict[str, Artifact], folders: ArtifactFolders, store: Store, max_bytes: float) -> dict[str, Artifact]:
     """Put the bytes of artifacts into the store, but for those that are too large."""
     kept = {}
     for label, artifact in found.items():

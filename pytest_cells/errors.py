@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_cells.model import Cell, CellError
 
 
 class CellsError(Exception):
@@ -42,6 +46,14 @@ class StoreError(CellsError):
 
 class DependencyError(CellsError):
     """A declared input that does not exist."""
+
+
+class PrerequisiteFailed(CellsError):
+    """A cell that had to be replayed before another one failed."""
+
+    def __init__(self, cell: Cell, error: CellError, inputs: dict[str, str]) -> None:
+        super().__init__(f"prerequisite cell {cell.label} failed: {error.summary}")
+        self.cell, self.error, self.inputs = cell, error, inputs
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -41,7 +41,5 @@ def load_executor(settings: Settings) -> Executor:
         factory: Any = point.load()
         executor: Executor = factory(settings)
     except Exception as error:  # somebody else's code may raise anything
-        raise ExecutorError(
-            f"--cells-executor {name} ({point.value}): {type(error).__name__}: {error}"
-        ) from error
+        raise ExecutorError(f"--cells-executor {name} ({point.value}): {type(error).__name__}: {error}") from error
     return executor

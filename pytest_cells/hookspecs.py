@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # this file is loaded by every pytest run: nothing heavy
     from pytest_cells.model import Cell, Notebook
 
 
-def pytest_cells_lifecycles(notebook: Notebook) -> list[Any] | None:  # type: ignore[empty-body]
+def pytest_cells_lifecycles(notebook: Notebook) -> list[Any] | None:
     """Return `Lifecycle` objects to wrap around every cell of a notebook.
 
     Called once a notebook, before its first cell. They stand outside the cache: their `setup` and `teardown` run

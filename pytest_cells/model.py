@@ -67,9 +67,7 @@ class Cell(msgspec.Struct, frozen=True):
     def first_line(self) -> str:
         """The first line of source that is not blank and no directive comment."""
         lines = [line.strip() for line in self.source.splitlines()]
-        told = [
-            line for line in lines if line and not line.startswith(("# cells:", "// cells:", "-- cells:"))
-        ]
+        told = [line for line in lines if line and not line.startswith(("# cells:", "// cells:", "-- cells:"))]
         return told[0] if told else ""
 
 
@@ -121,6 +119,11 @@ class Outcome(msgspec.Struct, frozen=True):
     """Why a cell skipped itself."""
     written: tuple[str, ...] | None = None
     """Absolute paths the kernel itself saw opened for writing; None where the kernel cannot tell."""
+
+    @property
+    def lost(self) -> bool:
+        """Tell whether the kernel died by itself: not by a timeout, and not by the cell's own `exit()`."""
+        return self.died and not self.timed_out and not (self.error and self.error.ename == "KernelExit")
 
 
 @dataclass(frozen=True)

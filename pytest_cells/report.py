@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from pytest_cells.model import Json, Status
+from pytest_cells.cache.trace import Artifact
+from pytest_cells.model import Cell, Json, Status
 
 SCHEMA_VERSION = 1
 MB = 2**20
@@ -120,6 +121,15 @@ class SessionReport(msgspec.Struct, frozen=True):
     schema_version: int = SCHEMA_VERSION
 
 
+def large(cell: Cell, artifacts: Mapping[str, Artifact], limit_mb: float) -> list[LargeArtifactWarning]:
+    """Return a warning for each artifact of a cell above the limit; a limit of 0 is none."""
+    return [
+        LargeArtifactWarning(path, round(artifact.size / MB, 3), limit_mb, cell.id, cell.name)
+        for path, artifact in sorted(artifacts.items())
+        if limit_mb and artifact.size > limit_mb * MB
+    ]
+
+
 def to_json(report: SessionReport | RunReport) -> bytes:
     """Return a report as indented JSON, UTF-8, ending with a newline."""
     return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
@@ -185,16 +195,12 @@ def build_session(
     )
 
 
-def _build_run(
-    name: str, cells: Sequence[tuple[str, str | None]], facts: Mapping[str, CellFacts]
-) -> RunReport:
+def _build_run(name: str, cells: Sequence[tuple[str, str | None]], facts: Mapping[str, CellFacts]) -> RunReport:
     results = []
     for index, (cell_id, cell_name) in enumerate(cells):
         fact = facts.get(cell_id)
         if fact is None:
-            result = CellResult(
-                cell_id, cell_name, "skipped", index=index, reason="not selected, or not reached"
-            )
+            result = CellResult(cell_id, cell_name, "skipped", index=index, reason="not selected, or not reached")
         else:
             result = fact.result
         results.append(result)

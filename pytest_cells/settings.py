@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from pytest_cells.errors import SettingsError
+from pytest_cells.model import Notebook
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,7 @@ class KernelSettings:
         at_least_zero("cells_timeout", self.timeout)
         at_least_zero("cells_kernel_retries", self.retries)
         if self.startup_timeout <= 0:
-            raise SettingsError(
-                f"cells_startup_timeout: found {self.startup_timeout:g}, expected seconds above 0"
-            )
+            raise SettingsError(f"cells_startup_timeout: found {self.startup_timeout:g}, expected seconds above 0")
         one_of("cells_python3", self.python3, ("pytest", "kernelspec"))
         one_of("cells_cwd", self.cwd, ("notebook", "rootdir"))
 
@@ -59,7 +58,7 @@ class ArtifactSettings:
     folders: tuple[str, ...] = ("artifacts",)
     """Folders, relative to the notebook's folder and to rootdir."""
     max_mb: float = 50.0
-    """Size in MB (10^6 bytes) above which an artifact is warned about, 0 for never."""
+    """Size in MB (2^20 bytes) above which an artifact is warned about, 0 for never."""
     store_max_mb: float = 100.0
     """Largest artifact whose bytes are kept, so that it can be put back."""
 
@@ -77,6 +76,14 @@ class Settings:
     artifacts: ArtifactSettings = field(default_factory=ArtifactSettings)
     shared_run: bool = False
     """Whether other processes may run other notebooks of the same project at the same time."""
+
+    def working_folder(self, notebook: Notebook) -> Path:
+        """Return the working directory of a notebook's kernel."""
+        return self.rootdir if self.kernel.cwd == "rootdir" else notebook.path.parent
+
+    def shown(self, path: Path) -> str:
+        """Return a path as reports show it: relative to rootdir where it is inside, with forward slashes."""
+        return (path.relative_to(self.rootdir) if path.is_relative_to(self.rootdir) else path).as_posix()
 
 
 def at_least_zero(name: str, value: float) -> None:

@@ -59,7 +59,5 @@ def _told(name: str, above: str | None, environments: tuple[dict[str, str], dict
 
 def _differences(old: dict[str, str], new: dict[str, str]) -> str:
     names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    told = [
-        f"{name} {old.get(name, '(absent)')} → {new.get(name, '(absent)')}" for name in names[:MOST_NAMED]
-    ]
+    told = [f"{name} {old.get(name, '(absent)')} → {new.get(name, '(absent)')}" for name in names[:MOST_NAMED]]
     return ", ".join(told) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")

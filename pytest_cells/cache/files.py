@@ -62,7 +62,7 @@ class Digests:
 def matches(pattern: str, folder: Path) -> list[Path]:
     """Return the files and folders that a declared input names now, in order."""
     if glob.has_magic(pattern) and not (folder / pattern).exists():
-        return sorted(Path(found) for found in glob.glob(str(folder / pattern), recursive=True))
+        return sorted(Path(found) for found in glob.glob(str(folder / pattern), recursive=True))  # noqa: PTH207  # absolute
     path = folder / pattern
     return [path] if path.exists() else []
 

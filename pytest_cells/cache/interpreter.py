@@ -76,8 +76,7 @@ def environment() -> dict[str, str]:
     return {
         f"${name}": value
         for name, value in os.environ.items()
-        if (name.startswith(("PYTHON", "LC_")) or name in (*AMBIENT, "LANG", "LANGUAGE"))
-        and name not in UNSEEN
+        if (name.startswith(("PYTHON", "LC_")) or name in (*AMBIENT, "LANG", "LANGUAGE")) and name not in UNSEEN
     }
 
 
@@ -86,9 +85,7 @@ def ipython_profile() -> dict[str, str]:
     home = os.environ.get("IPYTHONDIR") or os.path.join(os.path.expanduser("~"), ".ipython")
     profile = os.path.join(home, "profile_default")
     paths = glob.glob(os.path.join(profile, "ipython*_config.*"))
-    paths += [
-        path for path in glob.glob(os.path.join(profile, "startup", "*")) if path.endswith((".py", ".ipy"))
-    ]
+    paths += [path for path in glob.glob(os.path.join(profile, "startup", "*")) if path.endswith((".py", ".ipy"))]
     return {f"ipython/{os.path.basename(path)}": _digest(path) for path in sorted(paths)}
 
 

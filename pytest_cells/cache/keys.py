@@ -57,12 +57,9 @@ class Inputs:
         self._identity, self._digests, self._setup_code = identity, digests, setup_code
         self._modules = ModuleFinder(digests, identity.site)
         self._environment: tuple[int, Version] | None = None
-        self._cell: Cell = notebook.cells[0]
-        self._material: dict[str, str] = {}
 
     def names(self, cell: Cell, material: Mapping[str, str]) -> list[str]:
-        """Return the names of all inputs of a cell, and let `version` answer for this cell from now on."""
-        self._cell, self._material = cell, dict(material)
+        """Return the names of all inputs of a cell; `material` is what hooks add."""
         names = [HISTORY, ENVIRONMENT, "@cwd"]
         if self._setup_code:
             names.append("@setup")
@@ -70,10 +67,10 @@ class Inputs:
         if self._identity.site:
             names += [f"file:{script}" for script in run_scripts(cell.source)]
             names += [f"module:{name}" for name in sorted(imported_names(cell.source))]
-        return list(dict.fromkeys([*names, *(f"key:{name}" for name in sorted(self._material))]))
+        return list(dict.fromkeys([*names, *(f"key:{name}" for name in sorted(material))]))
 
-    def version(self, name: str) -> Version:
-        """Return the Version that an input from outside the notebook has now."""
+    def version(self, name: str, cell: Cell, material: Mapping[str, str]) -> Version:
+        """Return the Version that an input from outside the notebook has for a cell now."""
         kind, _, rest = name.partition(":")
         if kind == "file":
             return self._digests.of_pattern(rest, self._cwd)
@@ -81,9 +78,9 @@ class Inputs:
             value = os.environ.get(rest)
             return ABSENT if value is None else digest_of(value)
         if kind == "module":
-            return self._modules.version(rest, self._search()) or INSTALLED
+            return self._modules.version(rest, self._search(cell)) or INSTALLED
         if kind == "key":
-            return digest_of(self._material[rest]) if rest in self._material else ABSENT
+            return digest_of(material[rest]) if rest in material else ABSENT
         if name == ENVIRONMENT:
             return self._environment_version()
         if name == "@cwd":
@@ -102,12 +99,10 @@ class Inputs:
             self._environment = (id(facts), digest_of(facts))
         return self._environment[1]
 
-    def _search(self) -> list[Path]:
+    def _search(self, cell: Cell) -> list[Path]:
         """Return the folders in which a project module may be, in the kernel's order as far as we can tell."""
         folders = [self._cwd]
-        folders += [
-            self._cwd / entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry
-        ]
-        for cell in self._notebook.cells[: self._cell.index + 1]:
-            folders += [self._cwd / entry for entry in path_additions(cell.source)]
+        folders += [self._cwd / entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+        for above in self._notebook.cells[: cell.index + 1]:
+            folders += [self._cwd / entry for entry in path_additions(above.source)]
         return list(dict.fromkeys(folders))

@@ -53,9 +53,7 @@ def path_additions(source: str) -> tuple[str, ...]:
     for node in ast.walk(tree):
         if isinstance(node, (ast.Call, ast.Assign, ast.AugAssign)) and "sys.path" in ast.unparse(node):
             found += [
-                leaf.value
-                for leaf in ast.walk(node)
-                if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)
+                leaf.value for leaf in ast.walk(node) if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)
             ]
     return tuple(found)
 

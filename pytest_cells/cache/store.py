@@ -46,12 +46,8 @@ class Store:
                 strangers = [entry.name for entry in os.scandir(self.folder) if entry.name not in FOLDERS]
                 if strangers:
                     found = f"a folder with other things in it ({strangers[0]})"
-                    raise StoreError(
-                        f"--cells-cache-dir {self.folder}: found {found}; expected an empty or new one"
-                    )
-                marker.write_text(
-                    "The cache of pytest-cells. It can be deleted at any time.\n", encoding="utf-8"
-                )
+                    raise StoreError(f"--cells-cache-dir {self.folder}: found {found}; expected an empty or new one")
+                marker.write_text("The cache of pytest-cells. It can be deleted at any time.\n", encoding="utf-8")
         except OSError as error:
             problem = f"cannot be written: {error.strerror or error}"
             raise StoreError(

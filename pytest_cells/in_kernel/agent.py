@@ -8,27 +8,29 @@ seen; whoever asks must treat what is not named here as unknown.
 import json
 import os
 import sys
+from typing import Any
 
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-_written = set()
+_written: "set[str]" = set()
+# Kept from before the notebook's first cell: a cell may replace what it likes.
 _abspath, _fspath, _fsdecode, _dumps = os.path.abspath, os.fspath, os.fsdecode, json.dumps
 
 
-def _note(path):
-    if not isinstance(path, int):
-        _written.add(_abspath(_fsdecode(_fspath(path))))
+def _note(*paths: Any) -> None:
+    for path in paths:
+        if not isinstance(path, int):
+            _written.add(_abspath(_fsdecode(_fspath(path))))
 
 
-def _opened(path, mode, flags):
-    if (isinstance(mode, str) and any(letter in mode for letter in "wax+")) or (
-        mode is None and isinstance(flags, int) and flags & _WRITE_FLAGS
-    ):
+def _opened(path: Any, mode: Any, flags: Any) -> None:
+    by_mode = isinstance(mode, str) and any(letter in mode for letter in "wax+")
+    if by_mode or (mode is None and isinstance(flags, int) and flags & _WRITE_FLAGS):
         _note(path)
 
 
-_EVENTS = {
-    "open": lambda path, mode, flags: _opened(path, mode, flags),
-    "os.rename": lambda source, target, *_: (_note(source), _note(target)),
+_EVENTS: "dict[str, Any]" = {
+    "open": _opened,
+    "os.rename": lambda source, target, *_: _note(source, target),
     "os.link": lambda source, target, *_: _note(target),
     "os.symlink": lambda source, target, *_: _note(target),
     "os.remove": lambda path, *_: _note(path),
@@ -36,7 +38,7 @@ _EVENTS = {
 }
 
 
-def _hook(event, arguments):
+def _hook(event: str, arguments: "tuple[Any, ...]") -> None:
     handler = _EVENTS.get(event)
     if handler is not None:
         try:
@@ -45,7 +47,7 @@ def _hook(event, arguments):
             pass
 
 
-def report():
+def report() -> str:
     """Return as JSON, and forget, the absolute paths that were written since the last call.
 
     With them, for after an error, the names of the classes of the last error.

@@ -33,7 +33,7 @@ class JupyterExecutor:
     def open(self, notebook: Notebook) -> KernelSeat:
         """Start a fresh kernel for a notebook. Raises KernelError."""
         choice = choose_kernel(notebook, self._settings.kernel)
-        cwd = self._settings.rootdir if self._settings.kernel.cwd == "rootdir" else notebook.path.parent
+        cwd = self._settings.working_folder(notebook)
         return KernelSeat(self._pool, self._pool.start(choice, cwd, self._settings.kernel.startup_timeout))
 
     def close(self) -> None:

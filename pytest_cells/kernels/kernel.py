@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import zmq
-from jupyter_client import KernelManager
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import KernelManager
 
 from pytest_cells.errors import KernelError
 from pytest_cells.in_kernel import agent
@@ -59,12 +59,12 @@ class _Lost(Exception):
         self.ename, self.evalue = ename, evalue
 
 
-class _OneSpec(KernelSpecManager):  # type: ignore[misc]
+class _OneSpec(KernelSpecManager):
     """A kernelspec manager that knows the spec that was chosen, whatever is installed."""
 
     spec: Any = None
 
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+    def get_kernel_spec(self, kernel_name: str) -> Any:
         return self.spec
 
 
@@ -92,9 +92,7 @@ class Kernel:
                 self._load_agent()
         except _Lost as lost:
             self.kill()
-            raise KernelError(
-                f"the kernel {self.choice.name!r} did not start: {lost.evalue}{self._tail()}"
-            ) from None
+            raise KernelError(f"the kernel {self.choice.name!r} did not start: {lost.evalue}{self._tail()}") from None
         except KernelError:
             self.kill()
             raise
@@ -251,9 +249,7 @@ class Kernel:
             error = CellError(lost.ename, lost.evalue + self._tail(), [])
             self.kill()
             outputs = collector.finished()
-            return Outcome(
-                "error", outputs, error, _ms_since(began), died=True, timed_out=lost.ename == "CellTimeout"
-            )
+            return Outcome("error", outputs, error, _ms_since(began), died=True, timed_out=lost.ename == "CellTimeout")
         if reply is None:
             return self._timed_out(request, collector, began, timeout)
         return self._judged(reply, collector, _ms_since(began))
@@ -294,9 +290,7 @@ class Kernel:
                 try:
                     _, message = self._client.session.recv(socket, mode=zmq.NOBLOCK)
                 except Exception as error:  # bytes that are no message: whatever the parser stumbles over
-                    problem = (
-                        f"the kernel sent something that is no message ({type(error).__name__}: {error})"
-                    )
+                    problem = f"the kernel sent something that is no message ({type(error).__name__}: {error})"
                     hint = "; does the cell replace parts of json or of the kernel itself?"
                     raise _Lost("KernelProtocolError", problem + hint) from None
                 if message is None:
@@ -325,9 +319,7 @@ class Kernel:
             traceback = [str(part) for part in reply.get("traceback") or ()]
             line = line_of(traceback, reply.get("execution_count"))
         except _Lost:
-            evalue = (
-                f"the cell took longer than {timeout:g} s; it ignored the interrupt, so its kernel was killed"
-            )
+            evalue = f"the cell took longer than {timeout:g} s; it ignored the interrupt, so its kernel was killed"
             died = True
             self.kill()
         error = CellError("CellTimeout", evalue, traceback, line)
@@ -353,13 +345,9 @@ class Kernel:
         if status != "ok":
             error = CellError("CellNotRun", f"the kernel did not run the cell (it said {status!r})")
             return Outcome("error", outputs, error, duration_ms)
-        if any(
-            part.get("source") == "ask_exit" for part in reply.get("payload") or () if isinstance(part, dict)
-        ):
+        if any(part.get("source") == "ask_exit" for part in reply.get("payload") or () if isinstance(part, dict)):
             self.kill()
-            evalue = (
-                "the cell ended its kernel by exit() or quit(); remove the call, or raise an error instead"
-            )
+            evalue = "the cell ended its kernel by exit() or quit(); remove the call, or raise an error instead"
             return Outcome("error", outputs, CellError("KernelExit", evalue), duration_ms, died=True)
         return Outcome("ok", outputs, None, duration_ms, written=_written(_agent_answer(reply)))
 
@@ -369,9 +357,7 @@ class Kernel:
             return {}
         with contextlib.suppress(_Lost):
             request = self._client.execute("", silent=True, store_history=False, user_expressions=ASK_AGENT)
-            reply = self._answer(
-                request, OutputCollector(self._displays), time.monotonic() + INTERRUPT_GRACE_S
-            )
+            reply = self._answer(request, OutputCollector(self._displays), time.monotonic() + INTERRUPT_GRACE_S)
             return _agent_answer(reply or {})
         return {}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import shutil
 import signal
 import tempfile
@@ -20,12 +21,17 @@ LONGEST_TEMP = 60
 """Unix socket paths end at about 104 bytes: a longer folder for temporary files is not used."""
 
 
+def bases() -> list[str]:
+    """Return where folders may be, the one for new ones first."""
+    base = tempfile.gettempdir()
+    if os.name != "posix":
+        return [base]
+    return list(dict.fromkeys(["/tmp", base] if len(base) > LONGEST_TEMP else [base, "/tmp"]))
+
+
 def session_folder() -> Path:
     """Create this session's private (0700), short folder."""
-    base = tempfile.gettempdir()
-    if os.name == "posix" and len(base) > LONGEST_TEMP:
-        base = "/tmp"
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=bases()[0]))
     _write(folder / OWNER, os.getpid())
     return folder
 
@@ -38,16 +44,13 @@ def note_kernel(folder: Path, pid: int) -> None:
 def reap() -> int:
     """End kernels and remove folders whose owner is gone; return how many folders went."""
     removed = 0
-    for base in {tempfile.gettempdir(), "/tmp"}:
+    for base in bases():
         for folder in Path(base).glob(f"{PREFIX}*"):
             with contextlib.suppress(OSError):
                 owner = folder / OWNER
-                if (
-                    os.name != "posix"
-                    or folder.stat().st_uid != os.getuid()
-                    or not owner.exists()
-                    or _lives(owner)
-                ):
+                if os.name != "posix" or folder.stat().st_uid != os.getuid():
+                    continue
+                if not _written_here(owner) or _lives(owner):
                     continue
                 for kernel in folder.glob(f"*/{OWNER}"):
                     kill_group(kernel)
@@ -66,26 +69,38 @@ def kill_group(owner: Path) -> None:
 def started(pid: int) -> str | None:
     """Return what tells a process from a later one with the same number (its start time), where known."""
     try:
-        return (
-            Path(f"/proc/{pid}/stat")
-            .read_text(encoding="ascii", errors="replace")
-            .rpartition(")")[2]
-            .split()[19]
-        )
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return None
 
 
 def _write(path: Path, pid: int) -> None:
-    path.write_text(json.dumps([pid, started(pid)]), encoding="ascii")
+    path.write_text(json.dumps([pid, started(pid), _here()]), encoding="ascii")
 
 
 def _read(path: Path) -> tuple[int, str | None]:
+    """Return process and start time of a record, 0 where it cannot be read."""
     try:
-        pid, start = json.loads(path.read_text(encoding="ascii"))
+        pid, start, _ = json.loads(path.read_text(encoding="ascii"))
         return int(pid), start
     except (OSError, ValueError, TypeError):
         return 0, None
+
+
+def _written_here(owner: Path) -> bool:
+    """Tell whether a record's numbers mean processes of this machine: containers may share a folder."""
+    try:
+        return bool(json.loads(owner.read_text(encoding="ascii"))[2] == _here())
+    except (OSError, ValueError, TypeError, IndexError):
+        return False
+
+
+def _here() -> str:
+    try:
+        namespace = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        namespace = ""
+    return f"{platform.node()} {namespace}"
 
 
 def _lives(owner: Path) -> bool:

@@ -54,16 +54,14 @@ class KernelChoice:
     def local(self) -> bool:
         """Tell whether the ordinary provisioner starts the kernel as our own child."""
         provisioner = self.metadata.get("kernel_provisioner") or {}
-        return provisioner.get("provisioner_name", "local-provisioner") == "local-provisioner"
+        return bool(provisioner.get("provisioner_name", "local-provisioner") == "local-provisioner")
 
 
 def choose_kernel(notebook: Notebook, settings: KernelSettings) -> KernelChoice:
     """Return the kernelspec that a notebook runs in. Raises KernelError where it is not installed."""
     name = settings.name or notebook.kernel or NATIVE
     if name == NATIVE and settings.python3 == "pytest":
-        return KernelChoice(
-            NATIVE, (sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"), "python"
-        )
+        return KernelChoice(NATIVE, (sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"), "python")
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel  # 0.1 s, not for every run
 
     manager = KernelSpecManager()

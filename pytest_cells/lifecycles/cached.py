@@ -8,11 +8,11 @@ from pytest_cells.artifacts import keep, put_back
 from pytest_cells.cache.trace import HISTORY, Artifact, Damaged, Trace, encode_outputs
 from pytest_cells.evaluator import Lifecycle, Skip
 from pytest_cells.plan import Hit
-from pytest_cells.report import MB, CellResult, LargeArtifactWarning
+from pytest_cells.report import MB, CellResult, large
 
 if TYPE_CHECKING:
     from pytest_cells.cache.store import Store
-    from pytest_cells.session import CellRun
+    from pytest_cells.run import CellRun
 
 
 class Cached(Lifecycle):
@@ -32,21 +32,20 @@ class Cached(Lifecycle):
             return None
         run.run.store.touch(trace)
         run.run.passed(run.cell, run.inputs, trace.duration_ms)
-        run.large_artifacts = [
-            LargeArtifactWarning(path, round(artifact.size / MB, 3), limit, run.cell.id, run.cell.name)
-            for path, artifact in sorted(trace.artifacts.items())
-            if (limit := run.run.settings.artifacts.max_mb) and artifact.size > limit * MB
-        ]
-        replayed = run.cell.index in run.run.replayed
+        run.large_artifacts = large(run.cell, trace.artifacts, run.run.settings.artifacts.max_mb)
+        replayed = run.cell.index in run.run.live.replayed
         reason = decision.reason + (f"; put back {', '.join(restored)}" if restored else "")
         saved_ms = 0.0 if replayed else trace.duration_ms
         return Skip(run.result("cached", cache_key=trace.key, reason=reason, saved_ms=round(saved_ms, 3)))
 
     def teardown(self, run: CellRun, result: CellResult | None) -> None:
         """Store the trace of a cell that was executed and passed."""
-        if result is None or result.status != "ok" or run.outcome is None or run.run.store is None:
+        if run.outcome is None or run.run.store is None:
             return
-        if run.cell.directives.xfail is not None or not run.cell.directives.cache:
+        if result is None or result.status != "ok":
+            run.run.forget(run.cell, run.inputs)
+            return
+        if run.run.never_cached(run.cell):
             return
         run.run.passed(run.cell, run.inputs, run.outcome.duration_ms)
         if run.unattributed:
@@ -70,9 +69,9 @@ def store_trace(run: CellRun, store: Store) -> None:
     max_bytes = run.run.settings.artifacts.store_max_mb * MB
     artifacts = keep(run.artifacts, run.run.folders, store, max_bytes)
     trace = Trace(
-        lookup=run.run.lookup(run.cell),
+        lookup=run.run.walk.lookup(run.cell),
         inputs=run.inputs,
-        writes={HISTORY: run.run.history_below(run.cell, run.inputs)},
+        writes={HISTORY: run.run.walk.below(run.cell, run.inputs)},
         artifacts=artifacts,
         outputs=store.put_blob(encode_outputs(outcome.outputs)) if outcome.outputs else None,
         error=outcome.error,

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from pytest_cells.artifacts import Seen, changes, record, split_by_writer
 from pytest_cells.evaluator import Lifecycle, Skip
-from pytest_cells.report import MB, LargeArtifactWarning
+from pytest_cells.report import large
 
 if TYPE_CHECKING:
-    from pytest_cells.cache.trace import Artifact
     from pytest_cells.report import CellResult
-    from pytest_cells.session import CellRun
+    from pytest_cells.run import CellRun
 
 
 class Collected(Lifecycle):
@@ -34,14 +33,4 @@ class Collected(Lifecycle):
             changed, run.unattributed = split_by_writer(changed, written)
             removed, _ = split_by_writer(removed, written)
         run.artifacts = record(run.run.folders, changed, removed, run.run.session.digests)
-        run.large_artifacts = large(run, run.artifacts)
-
-
-def large(run: CellRun, artifacts: dict[str, Artifact]) -> list[LargeArtifactWarning]:
-    """Return a warning for each artifact above the limit."""
-    limit = run.run.settings.artifacts.max_mb
-    return [
-        LargeArtifactWarning(path, round(artifact.size / MB, 3), limit, run.cell.id, run.cell.name)
-        for path, artifact in sorted(artifacts.items())
-        if limit and artifact.size > limit * MB
-    ]
+        run.large_artifacts = large(run.cell, run.artifacts, run.run.settings.artifacts.max_mb)

@@ -8,7 +8,7 @@ from pytest_cells.evaluator import Lifecycle, Skip
 
 if TYPE_CHECKING:
     from pytest_cells.report import CellResult
-    from pytest_cells.session import CellRun
+    from pytest_cells.run import CellRun
 
 
 class Directed(Lifecycle):
@@ -18,7 +18,4 @@ class Directed(Lifecycle):
         """Return a skipped result with its reason."""
         if run.cell.directives.skip is not None:
             return Skip(run.result("skipped", reason=run.cell.directives.skip))
-        if run.run.blocked is not None:
-            cell, what = run.run.blocked
-            return Skip(run.result("skipped", reason=f"needs cell {cell.label}, which {what}"))
-        return None
+        return None if run.run.blocked is None else Skip(run.needs())

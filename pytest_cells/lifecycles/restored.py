@@ -8,7 +8,7 @@ from pytest_cells.evaluator import Lifecycle, Skip
 
 if TYPE_CHECKING:
     from pytest_cells.report import CellResult
-    from pytest_cells.session import CellRun
+    from pytest_cells.run import CellRun
 
 
 class Restored(Lifecycle):
@@ -16,5 +16,5 @@ class Restored(Lifecycle):
 
     def setup(self, run: CellRun) -> Skip[CellResult] | None:
         """Make the state real. Raises what keeps it from being made."""
-        run.run.make_live(run.cell)
+        run.run.live.reach(run.cell)
         return None

@@ -82,15 +82,11 @@ def leading_comments(source: str) -> list[tuple[int, str]]:
     return found
 
 
-def _directives(
-    notebook: str, cell: str, found: dict[str, Any], deps: list[str], tags: list[str]
-) -> Directives:
+def _directives(notebook: str, cell: str, found: dict[str, Any], deps: list[str], tags: list[str]) -> Directives:
     raises, match = found.get("raises"), found.get("match")
     if match is not None:
         if raises is None:
-            raise DirectiveError(
-                notebook, cell, "match", "found without 'raises'", "add raises or raises=TYPE"
-            )
+            raise DirectiveError(notebook, cell, "match", "found without 'raises'", "add raises or raises=TYPE")
         raises = Raises(raises.type, match)
     return Directives(
         name=found.get("name"),
@@ -184,9 +180,7 @@ def _raises(value: Any) -> Raises:
     if value is True or value == "":
         return Raises()
     if not isinstance(value, str) or not DOTTED.match(value):
-        raise _Complaint(
-            f"found raises={value!r}", "expected the name of an error's class, such as ValueError"
-        )
+        raise _Complaint(f"found raises={value!r}", "expected the name of an error's class, such as ValueError")
     return Raises(value)
 
 

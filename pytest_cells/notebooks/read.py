@@ -51,9 +51,7 @@ def read_notebook(path: Path, name: str) -> Notebook:
     info = _mapping(_mapping(document.get("metadata")).get("language_info"))
     language = info.get("name") or kernelspec.get("language") or "python"
     kernel = kernelspec.get("name")
-    return Notebook(
-        path, name, tuple(cells), kernel if isinstance(kernel, str) else None, str(language).lower()
-    )
+    return Notebook(path, name, tuple(cells), kernel if isinstance(kernel, str) else None, str(language).lower())
 
 
 def _document(content: bytes, name: str) -> dict[str, Any]:
@@ -93,13 +91,12 @@ def _upgraded(content: bytes, name: str) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            document: dict[str, Any] = nbformat.reads(content.decode("utf-8"), as_version=4)
+            reads: Any = nbformat.reads  # untyped
+            document: dict[str, Any] = reads(content.decode("utf-8"), as_version=4)
             for cell in document["cells"]:
                 cell.pop("id", None)
     except Exception as error:  # nbformat raises whatever the broken file makes it stumble over
-        raise NotebookError(
-            name, f"is an old notebook that cannot be upgraded: {_first_line(error)}"
-        ) from None
+        raise NotebookError(name, f"is an old notebook that cannot be upgraded: {_first_line(error)}") from None
     return document
 
 
@@ -110,7 +107,7 @@ def _complaint(document: dict[str, Any]) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            nbformat.validate(document, repair_duplicate_cell_ids=False)
+            nbformat.validate(document)
     except Exception as error:  # a document may be so broken that validation itself stumbles
         return _first_line(error)
     return "its cells cannot be read"

@@ -12,6 +12,6 @@ from pytest_cells.session import Session
 
 @pytest.fixture(scope="session")
 def cells_session(pytestconfig: pytest.Config) -> Generator[Session, None, None]:
-    """The session that runs the notebooks; all kernels end with it."""
+    """Lend the session that runs the notebooks; all kernels end with it."""
     with pytestconfig.stash[SESSION] as session:
         yield session

@@ -14,7 +14,8 @@ from pytest_cells.model import Cell, Notebook
 from pytest_cells.plugin import compat
 from pytest_cells.plugin.options import FILES
 from pytest_cells.report import CellFacts
-from pytest_cells.session import NotebookRun, Session
+from pytest_cells.run import NotebookRun
+from pytest_cells.session import Session
 
 FACTS = pytest.StashKey[CellFacts]()
 SESSION = pytest.StashKey[Session]()
@@ -106,9 +107,7 @@ def collect_file(file_path: Path, parent: pytest.Collector) -> CellFile | None:
     if file_path.suffix != ".ipynb" or CHECKPOINTS in file_path.parts:
         return None
     patterns = parent.config.getini("cells_files") or FILES
-    if not parent.session.isinitpath(file_path) and not any(
-        _matches(file_path, p, parent.config) for p in patterns
-    ):
+    if not parent.session.isinitpath(file_path) and not any(_matches(file_path, p, parent.config) for p in patterns):
         return None
     file: CellFile = CellFile.from_parent(parent, path=file_path)
     return file

@@ -101,9 +101,7 @@ def cache_folder(config: pytest.Config) -> Path | None:
     given = config.getoption("cells_cache_dir")
     if config.getoption("cells_no_cache"):
         if config.getoption("cells_force"):
-            raise pytest.UsageError(
-                "--cells-force refreshes the cache and --cells-no-cache has none: give one of them"
-            )
+            raise pytest.UsageError("--cells-force refreshes the cache and --cells-no-cache has none: give one of them")
         return None
     if given:
         return Path(config.invocation_params.dir, Path(given).expanduser())

@@ -136,9 +136,7 @@ def status_of(report: Any, *, verbose: bool) -> Any:
         return "cached", "c", (f"CACHED{told}", {"cyan": True})
     if not verbose:
         return None
-    letter, colour = {"passed": (".", "green"), "failed": ("F", "red"), "skipped": ("s", "yellow")}[
-        report.outcome
-    ]
+    letter, colour = {"passed": (".", "green"), "failed": ("F", "red"), "skipped": ("s", "yellow")}[report.outcome]
     return report.outcome, letter, (f"{report.outcome.upper()}{told}", {colour: True})
 
 

@@ -41,9 +41,7 @@ class Summary:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note which notebooks have cells that were selected."""
-        self._names.update(
-            {item.parent.notebook.name: None for item in session.items if isinstance(item, CellItem)}
-        )
+        self._names.update({item.parent.notebook.name: None for item in session.items if isinstance(item, CellItem)})
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
@@ -104,9 +102,7 @@ class Summary:
             for large in run.large_artifacts:
                 cell = large.cell_name or large.cell_id
                 size = f"{large.size_mb:.1f} MB, limit {large.limit_mb:g} MB"
-                tr.line(
-                    f"large artifact: {large.path} ({size}), written by {run.notebook}::{cell}", yellow=True
-                )
+                tr.line(f"large artifact: {large.path} ({size}), written by {run.notebook}::{cell}", yellow=True)
         for note in report.cache.notes:
             tr.line(f"cells: {note}", yellow=True)
         tr.line(f"cells: {told_in_a_line(report)}")
@@ -132,9 +128,7 @@ class Summary:
             for cell in listed.get(name, ()):
                 if cell.label == label and (name, cell.id) not in self._facts:
                     error = ErrorReport("WorkerCrashed", told, [])
-                    result = CellResult(
-                        cell.id, cell.name, "error", error=error, index=cell.index, nodeid=nodeid
-                    )
+                    result = CellResult(cell.id, cell.name, "error", error=error, index=cell.index, nodeid=nodeid)
                     found.append(CellFacts(name, result))
         return found
 
@@ -142,15 +136,11 @@ class Summary:
 def told_in_a_line(report: SessionReport) -> str:
     """Say in one line what ran, in how many kernels, and what the cache saved."""
     results = [result for run in report.runs for result in run.cell_results]
-    counts = {
-        status: sum(result.status == status for result in results) for status in ("cached", "ok", "error")
-    }
+    counts = {status: sum(result.status == status for result in results) for status in ("cached", "ok", "error")}
     run = counts["ok"] + counts["error"]
     kernels = report.kernels.started
     words = [f"{counts['cached']} cached"] if report.cache.enabled else []
-    words.append(
-        f"{run} run in {kernels} kernel{'s' * (kernels != 1)}" if kernels else f"{run} run, no kernel started"
-    )
+    words.append(f"{run} run in {kernels} kernel{'s' * (kernels != 1)}" if kernels else f"{run} run, no kernel started")
     if report.cache.saved_ms >= 1:
         words.append(f"{_seconds(report.cache.saved_ms)} saved")
     return ", ".join(words)

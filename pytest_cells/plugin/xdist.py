@@ -146,9 +146,7 @@ class NotebookScheduling:
             if text:
                 same = False
                 self.log(text)
-                report = pytest.CollectReport(
-                    nodeid=node.gateway.id, outcome="failed", longrepr=text, result=[]
-                )
+                report = pytest.CollectReport(nodeid=node.gateway.id, outcome="failed", longrepr=text, result=[])
                 self.config.hook.pytest_collectreport(report=report)
         return same
 

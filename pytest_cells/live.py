@@ -1,0 +1,139 @@
+"""One notebook's kernel, and how far it has come."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from pytest_cells.cache.files import matches
+from pytest_cells.cache.trace import Version
+from pytest_cells.errors import DependencyError, KernelError, PrerequisiteFailed
+from pytest_cells.evaluator import Executor, Runner
+from pytest_cells.judge import judge
+from pytest_cells.model import Cell, CellError, Json, Notebook, Outcome
+from pytest_cells.settings import Settings
+from pytest_cells.walk import Walk
+
+Filter = Callable[[Json], "Json | None"]
+
+
+class LiveKernel:
+    """A kernel that always holds the state of a plain run from the top.
+
+    It has executed the cells above `position`, each once, in order, but for those that are skipped. What does not
+    fit (a cell again, an earlier one, a dead kernel) starts a fresh one.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        notebook: Notebook,
+        walk: Walk,
+        settings: Settings,
+        setup_codes: Sequence[str],
+        filters: Sequence[Filter],
+    ) -> None:
+        self.expected: set[int] = {cell.index for cell in notebook.cells if cell.directives.xfail is not None}
+        """Cells that may fail without keeping others from running."""
+        self.replayed: set[int] = set()
+        self._executor, self._notebook, self._walk, self._settings = executor, notebook, walk, settings
+        self._setup_codes, self._filters = setup_codes, filters
+        self._runner: Runner | None = None
+        self._position = 0
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether there is a kernel that goes on."""
+        return self._runner is not None and self._runner.alive
+
+    def reach(self, cell: Cell) -> None:
+        """Bring the kernel to the state just before a cell: start it, replay what is missing.
+
+        Raises KernelError, or PrerequisiteFailed where a replayed cell fails.
+        """
+        if self._runner is not None and (not self._runner.alive or self._position > cell.index):
+            self.drop()
+        if self._runner is None:
+            if cell.blank:
+                return  # nothing is executed, so nothing is needed
+            self._start()
+        for above in self._notebook.cells[self._position : cell.index]:
+            if above.index not in self._walk.skipped:
+                self._replay(above)
+            self._position = above.index + 1
+
+    def execute(self, cell: Cell) -> tuple[dict[str, Version], Outcome]:
+        """Execute a cell that was reached; return what it read, as it was just before, and the outcome.
+
+        Raises DependencyError where a declared input does not exist.
+        """
+        self._check_dependencies(cell)
+        inputs = self._walk.inputs(cell)
+        if cell.blank or self._runner is None:
+            outcome = Outcome()
+        else:
+            outcome = self._runner.execute(cell.source, timeout=self.timeout(cell))
+        if outcome.died:
+            self.drop()
+        else:
+            self._walk.advance(cell, inputs)
+            if self._runner is not None:
+                self._position = cell.index + 1
+        return inputs, msgspec.structs.replace(outcome, outputs=self._filtered(outcome.outputs))
+
+    def timeout(self, cell: Cell) -> float:
+        """Return the seconds that a cell may take, 0 for no limit."""
+        own = cell.directives.timeout
+        return self._settings.kernel.timeout if own is None else own
+
+    def drop(self) -> None:
+        """Let the kernel go: the next cell that needs one starts afresh."""
+        if self._runner is not None:
+            self._runner.stop()
+            self._runner = None
+            self._walk.restart()
+        self._position = 0
+
+    def _start(self) -> None:
+        self._walk.restart()
+        self._runner = self._executor.open(self._notebook)
+        self._position = 0
+        for code in self._setup_codes:
+            outcome = self._runner.execute(code, timeout=self._settings.kernel.timeout, history=False)
+            if outcome.error is not None:
+                self.drop()
+                raise KernelError(f"{self._notebook.name}: the setup code failed: {outcome.error.summary}")
+
+    def _replay(self, cell: Cell) -> None:
+        self.replayed.add(cell.index)
+        inputs, outcome = self.execute(cell)
+        error = judge(cell, outcome)
+        if outcome.verdict == "skipped":
+            error = CellError("Skipped", outcome.reason or "")
+        if error is not None and (cell.index not in self.expected or outcome.died):
+            raise PrerequisiteFailed(cell, error, inputs)
+
+    def _filtered(self, outputs: list[Json]) -> list[Json]:
+        for change in self._filters:
+            outputs = [changed for output in outputs if (changed := change(dict(output))) is not None]
+        return outputs
+
+    def _check_dependencies(self, cell: Cell) -> None:
+        folder = self._settings.working_folder(self._notebook)
+        for dep in cell.directives.deps:
+            if not dep.startswith("env:") and not matches(dep, folder):
+                near = _nearest(dep, folder)
+                raise DependencyError(
+                    f"{self._notebook.name}, cell {cell.label}: it declares deps {dep!r}, and there is no such file in "
+                    f"{self._settings.shown(folder)}/" + (f"; did you mean {near!r}?" if near else "")
+                )
+
+
+def _nearest(dep: str, folder: Path) -> str | None:
+    parent = (folder / dep).parent
+    names = [entry.name for entry in parent.iterdir()] if parent.is_dir() else []
+    near = difflib.get_close_matches(Path(dep).name, names, n=1)
+    return (Path(dep).parent / near[0]).as_posix() if near else None

@@ -1,0 +1,309 @@
+"""One notebook while its cells are evaluated, in order or in whatever order is asked for."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pytest_cells.artifacts import ArtifactFolders
+from pytest_cells.cache.explain import remember, why
+from pytest_cells.cache.keys import Inputs
+from pytest_cells.cache.trace import ENVIRONMENT, HISTORY, Artifact, Damaged, Trace, Version
+from pytest_cells.errors import CellsError, PrerequisiteFailed
+from pytest_cells.evaluator import Evaluator, Lifecycle
+from pytest_cells.judge import judge
+from pytest_cells.kernels.tracebacks import plain
+from pytest_cells.lifecycles import built_in
+from pytest_cells.live import LiveKernel
+from pytest_cells.model import Cell, CellError, Json, KernelIdentity, Notebook, Outcome, Status
+from pytest_cells.plan import Hit, Run, decide
+from pytest_cells.report import CellFacts, CellResult, ErrorReport, LargeArtifactWarning
+from pytest_cells.walk import Walk, always_runs
+
+if TYPE_CHECKING:
+    from pytest_cells.session import Session
+
+
+@dataclass
+class CellRun:
+    """One cell on its way through the lifecycles."""
+
+    notebook: Notebook
+    cell: Cell
+    run: NotebookRun
+    inputs: dict[str, Version] = field(default_factory=dict)
+    """Versions of what the cell reads, as they were just before it was executed."""
+    reason: str | None = None
+    outcome: Outcome | None = None
+    """What executing it gave; None where it was not executed."""
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+    unattributed: list[str] = field(default_factory=list)
+    """Artifacts that changed meanwhile and that another notebook may have written."""
+    large_artifacts: list[LargeArtifactWarning] = field(default_factory=list)
+    attempts: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        """The cache key: what the cell is, and all that it read."""
+        return Trace(self.run.walk.lookup(self.cell), self.inputs, {}).key
+
+    def result(self, status: Status, **more: Any) -> CellResult:
+        """Return a result for this cell."""
+        return CellResult(self.cell.id, self.cell.name, status, index=self.cell.index, attempts=self.attempts, **more)
+
+    def needs(self) -> CellResult:
+        """Return the result of a cell that cannot run because of one above."""
+        assert self.run.blocked is not None
+        cell, what = self.run.blocked
+        return self.result("skipped", reason=f"needs cell {cell.label}, which {what}")
+
+    def failure(self, error: CellError) -> CellResult:
+        """Return the result of a cell that failed with an error."""
+        told = ErrorReport(plain(error.ename), plain(error.evalue), error.traceback)
+        return self.result("error", error=told, line=error.line, reason=self.reason)
+
+
+class NotebookRun:
+    """Evaluate the cells of one notebook."""
+
+    walk: Walk
+    live: LiveKernel
+
+    def __init__(self, session: Session, notebook: Notebook, hooks: Any) -> None:
+        self.session, self.notebook, self.hooks = session, notebook, hooks
+        self.settings, self.store = session.settings, session.store
+        self.folders = ArtifactFolders(session.settings, notebook.path.parent)
+        self.blocked: tuple[Cell, str] | None = None
+        """The cell that gave the ones below nothing, and what became of it."""
+        self._record: dict[str, Json] = {}
+        self._first_miss: str | None = None
+        self._opened = False
+
+    def _open(self) -> None:
+        """Find out what the notebook runs in. Raises KernelError; done at the first cell, not at collection."""
+        if self._opened:
+            return
+        executor = self.session.executor
+        self._identity: KernelIdentity = executor.identify(self.notebook)
+        setup_codes = [code for code in reversed(self.hooks.pytest_cells_setup_code(notebook=self.notebook)) if code]
+        self._inputs = Inputs(
+            self.notebook,
+            self.settings.working_folder(self.notebook),
+            self.settings.rootdir,
+            self._identity,
+            self.session.digests,
+            "\n".join(setup_codes),
+        )
+        self.walk = Walk(self.notebook, self._inputs, self._identity, self.settings.kernel.executor, self._material)
+        filters = _flat(self.hooks.pytest_cells_output_filters(notebook=self.notebook))
+        self.live = LiveKernel(executor, self.notebook, self.walk, self.settings, setup_codes, filters)
+        lifecycles: list[Lifecycle] = _flat(self.hooks.pytest_cells_lifecycles(notebook=self.notebook))
+        self._evaluator: Evaluator[CellRun, CellResult] = Evaluator(built_in(lifecycles), self._execute)
+        self._before: Any = self.store.get_record(self.notebook.name) if self.store else None
+        self._opened = True
+
+    # -- one cell ------------------------------------------------------------------------------------------
+
+    def evaluate(self, cell: Cell) -> CellFacts:
+        """Take a cell from the cache or execute it, with what it needs; never raises for what a cell does."""
+        began = time.monotonic()
+        started = self.session.kernels_started()
+        if self.blocked and self.blocked[0].index >= cell.index:
+            self.blocked = None  # it is evaluated again
+        run = CellRun(self.notebook, cell, self)
+        try:
+            self._open()
+            self.walk.set_skipped(cell, skipped=cell.directives.skip is not None)
+            result = self._evaluator.evaluate(run)
+            if run.outcome is None and result.status != "cached" and self.blocked is None:
+                self.walk.set_skipped(cell, skipped=True)
+        except CellsError as error:
+            unusable = not self._opened and self.blocked is not None
+            result = run.needs() if unusable else run.failure(self._told(error))
+        except Exception as error:  # a lifecycle or hook of the user's
+            result = run.failure(_raised(error))
+        if result.status == "error" and self.blocked is None:
+            self.blocked = (cell, "failed")
+        if run.outcome is not None and self._first_miss is None:
+            self._first_miss = cell.label
+        spent_ms = (time.monotonic() - began) * 1000
+        return self._facts(run, msgspec.structs.replace(result, duration_ms=round(spent_ms, 3)), started)
+
+    def skip(self, cell: Cell, reason: str) -> CellFacts:
+        """Note that somebody else decided not to run a cell: it is not replayed for others either."""
+        run = CellRun(self.notebook, cell, self)
+        result = run.result("skipped", reason=reason)
+        try:
+            self._open()
+            self.walk.set_skipped(cell, skipped=True)
+        except CellsError as error:
+            run.notes.append(str(error))
+        return self._facts(run, result, self.session.kernels_started())
+
+    def setup_failed(self, cell: Cell, problem: str) -> CellFacts:
+        """Note that somebody else's preparation of a cell failed: it did not run, so neither can what needs it."""
+        run = CellRun(self.notebook, cell, self)
+        self.blocked = self.blocked or (cell, "failed")
+        return self._facts(run, run.failure(CellError("SetupFailed", problem)), self.session.kernels_started())
+
+    def expect_failure(self, cell: Cell) -> None:
+        """Note that a cell that failed was expected to: the cells below go on where the kernel still lives."""
+        if not self._opened:
+            return
+        self.live.expected.add(cell.index)
+        if self.blocked and self.blocked[0] is cell and self.live.alive:
+            self.blocked = None
+
+    def plan(self, run: CellRun) -> Hit | Run:
+        """Decide whether a cell is taken from the cache, and note the Versions of what it reads."""
+        cell = run.cell
+        state = self.walk.state(cell)
+        run.inputs = self.walk.inputs(cell)
+        if self.store is None:
+            return Run("the cache is off")
+        if self.settings.cache.force:
+            return Run("forced")
+        if reason := self.never_cached(cell):
+            return Run(reason)
+        problems: list[str] = []
+        candidates = self.store.candidates(self.walk.lookup(cell), run.inputs[HISTORY], problems)
+        decision = decide(candidates, state, run.inputs)
+        if isinstance(decision, Run):
+            return Run("; ".join([self._why(cell, run.inputs) or decision.reason, *problems]))
+        limit = self.live.timeout(cell)
+        if limit and decision.trace.duration_ms > limit * 1000:
+            return Run(f"it took {decision.trace.duration_ms / 1000:.1f} s, longer than its timeout of {limit:g} s")
+        return decision
+
+    def never_cached(self, cell: Cell) -> str | None:
+        """Return why a cell is executed in every run, itself or for one above it; None for an ordinary cell."""
+        above = self.walk.always_runs_above(cell)
+        return always_runs(cell) or (f"below cell {above.label}, which always runs" if above else None)
+
+    def later_hits(self, cell: Cell) -> Iterable[Trace]:
+        """Yield the traces of the cells below that would hit, up to the first that would not."""
+        for below in self.notebook.cells[cell.index + 1 :]:
+            if below.index in self.walk.skipped:
+                continue
+            decision = self.plan(CellRun(self.notebook, below, self))
+            if not isinstance(decision, Hit):
+                return
+            yield decision.trace
+
+    def _execute(self, run: CellRun) -> CellResult:
+        """Execute a cell that was reached; try again in a fresh kernel where the kernel died."""
+        cell = run.cell
+        while True:
+            run.attempts += 1
+            run.inputs, outcome = self.live.execute(cell)
+            if not outcome.lost or run.attempts > self.settings.kernel.retries:
+                break
+            self.live.reach(cell)
+        run.outcome = outcome
+        if outcome.verdict == "skipped":
+            self.blocked = (cell, "was skipped")
+            return run.result("skipped", reason=outcome.reason)
+        error = judge(cell, outcome)
+        if error is None:
+            return run.result("ok", reason=run.reason, cache_key=run.key)
+        if outcome.lost and run.attempts > 1:
+            error = msgspec.structs.replace(error, evalue=f"{error.evalue}\n(seen in {run.attempts} kernels)")
+        return run.failure(error)
+
+    # -- what is kept --------------------------------------------------------------------------------------
+
+    def passed(self, cell: Cell, inputs: dict[str, Version], duration_ms: float) -> None:
+        """Note for later runs what a cell that passed depended on."""
+        self._record[cell.id] = remember(cell, self._identity, inputs, duration_ms)
+
+    def forget(self, cell: Cell, inputs: dict[str, Version]) -> None:
+        """Remove the trace of a cell that no longer passes: nothing that it read has changed, and yet it fails."""
+        if self.store is not None and HISTORY in inputs:
+            self.store.remove_trace(Trace(self.walk.lookup(cell), inputs, {}))
+
+    def close(self) -> None:
+        """Stop the kernel and keep what later runs want to know."""
+        if not self._opened:
+            return
+        self.live.drop()
+        if self.store is None or not self._record:
+            return
+        before = self._before if isinstance(self._before, dict) else {}
+        known = {cell.id for cell in self.notebook.cells}
+        cells = {cell_id: kept for cell_id, kept in (before.get("cells") or {}).items() if cell_id in known}
+        cells.update(self._record)
+        self._record = {}
+        if cells == before.get("cells"):
+            return
+        try:
+            environment = self.store.put_blob(msgspec.json.encode(self._inputs.environment()))
+            self._before = {"cells": cells, "environment": environment}
+            self.store.put_record(self.notebook.name, self._before)
+        except OSError:
+            return  # the cell that could not be stored has told it already
+
+    # -- words ---------------------------------------------------------------------------------------------
+
+    def _material(self, cell: Cell) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for material in self.hooks.pytest_cells_key_material(notebook=self.notebook, cell=cell):
+            found.update({str(name): str(value) for name, value in (material or {}).items()})
+        return found
+
+    def _why(self, cell: Cell, inputs: dict[str, Version]) -> str | None:
+        before = self._before if isinstance(self._before, dict) else {}
+        environments: tuple[dict[str, str], dict[str, str]] = ({}, {})
+        known = (before.get("cells") or {}).get(cell.id)
+        if known and (known.get("inputs") or {}).get(ENVIRONMENT) != inputs.get(ENVIRONMENT):
+            environments = (self._stored_environment(before), self._inputs.environment())
+        return why(cell, known, self._identity, inputs, self._first_miss, environments)
+
+    def _stored_environment(self, before: Json) -> dict[str, str]:
+        try:
+            assert self.store is not None
+            return msgspec.json.decode(self.store.get_blob(before["environment"]), type=dict[str, str])
+        except (Damaged, KeyError, TypeError, msgspec.DecodeError):
+            return {}
+
+    def _told(self, error: CellsError) -> CellError:
+        """Return an error of ours as the error of a cell, without a traceback of ours."""
+        if isinstance(error, PrerequisiteFailed):
+            self.forget(error.cell, error.inputs)
+            return CellError("PrerequisiteFailed", str(error), error.error.traceback)
+        return CellError(type(error).__name__, str(error))
+
+    def _facts(self, run: CellRun, result: CellResult, started: int) -> CellFacts:
+        outputs = run.outcome.outputs if run.outcome else []
+        now = self.session.kernels_started()
+        return CellFacts(
+            notebook=self.notebook.name,
+            result=result,
+            large_artifacts=run.large_artifacts,
+            source=run.cell.source if result.status == "error" else "",
+            streams=[(out["name"], out["text"]) for out in outputs if out["output_type"] == "stream"],
+            position=f"cell {run.cell.index + 1} of {len(self.notebook.cells)}",
+            first_line=run.cell.first_line[:60],
+            kernels_started=now - started,
+            startup_ms=self.session.executor.startup_ms[started:now] if now > started else [],
+            notes=run.notes,
+        )
+
+
+def _raised(error: Exception) -> CellError:
+    """Return what a user's hook raised, with the frames that are the user's."""
+    package = str(Path(__file__).parent)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(package)]
+    lines = [line.rstrip("\n") for line in traceback.format_list(frames)]
+    return CellError(type(error).__name__, str(error), lines)
+
+
+def _flat(found: Iterable[Any]) -> list[Any]:
+    """Join what several hooks returned; the first registered comes first."""
+    return [item for part in reversed(list(found)) for item in part or ()]

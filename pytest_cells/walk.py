@@ -1,0 +1,102 @@
+"""The Versions that a notebook's cells find, walked from the top."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from pytest_cells.cache.keys import Inputs, lookup_key
+from pytest_cells.cache.trace import HISTORY, Version, digest_of
+from pytest_cells.model import Cell, KernelIdentity, Notebook
+from pytest_cells.plan import State, history_after
+
+START: Version = digest_of("start")
+
+
+class Walk:
+    """Tell the State in which each cell of one notebook finds things.
+
+    On the chain rung the history below a cell follows from what it is and what it read, whether it was executed or
+    taken from the cache. Cells that are skipped leave no trace in it.
+    """
+
+    def __init__(
+        self,
+        notebook: Notebook,
+        inputs: Inputs,
+        identity: KernelIdentity,
+        executor: str,
+        material: Callable[[Cell], Mapping[str, str]],
+    ) -> None:
+        self.skipped: set[int] = {cell.index for cell in notebook.cells if cell.directives.skip is not None}
+        """Cells that are not run, and so not replayed either."""
+        self._notebook, self._inputs, self._material = notebook, inputs, material
+        self._identity, self._executor = identity, executor
+        self._below: dict[int, Version] = {}
+        """The Version of `@history` below each cell, as far as cells were walked."""
+
+    def lookup(self, cell: Cell) -> str:
+        """Return the lookup key of a cell."""
+        return lookup_key(cell, self._identity, self._executor, {})
+
+    def state(self, cell: Cell) -> State:
+        """Return the State in which a cell finds the notebook and the world, now."""
+        return self._state(cell, self._history(cell))
+
+    def inputs(self, cell: Cell) -> dict[str, Version]:
+        """Return all inputs of a cell with their Versions of now."""
+        return self._versions(cell, self._history(cell))
+
+    def below(self, cell: Cell, inputs: Mapping[str, Version]) -> Version:
+        """Return the history that a cell leaves which read these inputs.
+
+        A cell that always runs leaves another one every time.
+        """
+        nonce = str(time.time_ns()) if always_runs(cell) else ""
+        return history_after(inputs[HISTORY], self.lookup(cell), inputs, nonce)
+
+    def advance(self, cell: Cell, inputs: Mapping[str, Version]) -> None:
+        """Note that a cell was executed with these inputs: what is below is walked anew."""
+        self._below = {index: version for index, version in self._below.items() if index < cell.index}
+        self._below[cell.index] = self.below(cell, inputs)
+
+    def restart(self) -> None:
+        """Forget what was walked: a fresh kernel begins at the top."""
+        self._below.clear()
+
+    def set_skipped(self, cell: Cell, *, skipped: bool) -> None:
+        """Note whether a cell is left out of the notebook's run."""
+        if skipped != (cell.index in self.skipped):
+            (self.skipped.add if skipped else self.skipped.discard)(cell.index)
+            self._below = {index: version for index, version in self._below.items() if index < cell.index}
+
+    def always_runs_above(self, cell: Cell) -> Cell | None:
+        """Return the nearest cell above that is executed in every run: what is below cannot be known before."""
+        above = (other for other in self._notebook.cells[: cell.index] if other.index not in self.skipped)
+        return next((other for other in reversed(list(above)) if always_runs(other)), None)
+
+    def _history(self, cell: Cell) -> Version:
+        history = START
+        for above in self._notebook.cells[: cell.index]:
+            if above.index in self.skipped:
+                continue
+            known = self._below.get(above.index)
+            if known is None:
+                known = self._below[above.index] = self.below(above, self._versions(above, history))
+            history = known
+        return history
+
+    def _versions(self, cell: Cell, history: Version) -> dict[str, Version]:
+        state = self._state(cell, history)
+        return {name: state.version(name) for name in self._inputs.names(cell, self._material(cell))}
+
+    def _state(self, cell: Cell, history: Version) -> State:
+        return State(partial(self._inputs.version, cell=cell, material=self._material(cell)), {HISTORY: history})
+
+
+def always_runs(cell: Cell) -> str | None:
+    """Return why a cell is executed in every run, or None."""
+    if not cell.directives.cache:
+        return "cache=off"
+    return "an xfail cell always runs" if cell.directives.xfail is not None else None
