@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from pytest_cells.cache.trace import ABSENT, HISTORY, Trace, Version, digest_of
 
+NOTHING_STORED = "no result of this cell is stored"
+
 
 @dataclass(frozen=True)
 class Hit:
@@ -64,7 +66,7 @@ def decide(candidates: Iterable[Trace], state: State, inputs: Iterable[str]) -> 
         if nearest is None or len(differing) < len(nearest):
             nearest = differing
     if nearest is None:
-        return Run("no result of this cell is stored")
+        return Run(NOTHING_STORED)
     return Run("changed: " + ", ".join(describe(name) for name in nearest))
 
 
@@ -97,4 +99,4 @@ def history_after(before: Version, lookup: str, inputs: Mapping[str, Version], r
     return digest_of([before, lookup, others, result])
 
 
-__all__ = ["ABSENT", "Hit", "Run", "State", "decide", "describe", "history_after"]
+__all__ = ["ABSENT", "NOTHING_STORED", "Hit", "Run", "State", "decide", "describe", "history_after"]

@@ -22,7 +22,7 @@ from pytest_cells.kernels.tracebacks import plain
 from pytest_cells.lifecycles import built_in
 from pytest_cells.live import LiveKernel
 from pytest_cells.model import Cell, CellError, Json, KernelIdentity, Notebook, Outcome, Status
-from pytest_cells.plan import Hit, Run, decide
+from pytest_cells.plan import NOTHING_STORED, Hit, Run, decide
 from pytest_cells.report import CellFacts, CellResult, ErrorReport, LargeArtifactWarning
 from pytest_cells.walk import Walk, always_runs
 
@@ -176,7 +176,7 @@ class NotebookRun:
         candidates = self.store.candidates(self.walk.lookup(cell), run.inputs[HISTORY], problems)
         decision = decide(candidates, state, run.inputs)
         if isinstance(decision, Run):
-            return Run("; ".join([self._why(cell, run.inputs) or decision.reason, *problems]))
+            return Run("; ".join([self._why(cell, run.inputs, decision.reason), *problems]))
         limit = self.live.timeout(cell)
         if limit and decision.trace.duration_ms > limit * 1000:
             return Run(f"it took {decision.trace.duration_ms / 1000:.1f} s, longer than its timeout of {limit:g} s")
@@ -212,7 +212,7 @@ class NotebookRun:
             return run.result("skipped", reason=outcome.reason)
         error = judge(cell, outcome)
         if error is None:
-            return run.result("ok", reason=run.reason, cache_key=run.key)
+            return run.result("ok", reason=run.reason, cache_key=None if self.never_cached(cell) else run.key)
         if outcome.lost and run.attempts > 1:
             error = msgspec.structs.replace(error, evalue=f"{error.evalue}\n(seen in {run.attempts} kernels)")
         return run.failure(error)
@@ -257,13 +257,16 @@ class NotebookRun:
             found.update({str(name): str(value) for name, value in (material or {}).items()})
         return found
 
-    def _why(self, cell: Cell, inputs: dict[str, Version]) -> str | None:
+    def _why(self, cell: Cell, inputs: dict[str, Version], otherwise: str) -> str:
+        """Say what changed since this notebook last ran: traces of equal cells elsewhere would mislead."""
         before = self._before if isinstance(self._before, dict) else {}
         environments: tuple[dict[str, str], dict[str, str]] = ({}, {})
         known = (before.get("cells") or {}).get(cell.id)
-        if known and (known.get("inputs") or {}).get(ENVIRONMENT) != inputs.get(ENVIRONMENT):
+        if known is None:
+            return NOTHING_STORED
+        if (known.get("inputs") or {}).get(ENVIRONMENT) != inputs.get(ENVIRONMENT):
             environments = (self._stored_environment(before), self._inputs.environment())
-        return why(cell, known, self._identity, inputs, self._first_miss, environments)
+        return why(cell, known, self._identity, inputs, self._first_miss, environments) or otherwise
 
     def _stored_environment(self, before: Json) -> dict[str, str]:
         try:

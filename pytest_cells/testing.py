@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,24 +137,30 @@ def cells_project(pytester: pytest.Pytester) -> CellsProject:
 
 
 @pytest.fixture
-def nothing_left_behind() -> Iterator[None]:
-    """Fail where a test leaves kernels, folders of kernels or changed environment variables behind."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
-    folders = kernel_folders()
-    yield
-    assert folders == kernel_folders(), "a folder of kernels was left behind"
-    assert kernels_of_ours() == [], "a kernel was left behind"
-    assert environment == {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+def nothing_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fail where a test leaves kernels, folders of kernels or changed environment variables behind.
+
+    Temporary files go to a short folder of the test's own, so that other runs on the machine do not matter.
+    """
+    tmp_path_factory.getbasetemp()  # pytest's own folder must not come to lie in ours
+    with (
+        tempfile.TemporaryDirectory(prefix="cells-", dir=ownership.bases()[0]) as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        environment = _environment()
+        yield
+        assert environment == _environment(), "an environment variable was changed"
+        assert [path.name for path in Path(folder).glob(f"{ownership.PREFIX}*")] == [], "kernel files were left"
+        assert _processes(folder) == [], "a kernel was left running"
 
 
-def kernel_folders() -> set[Path]:
-    """Return the folders of kernels that this machine's sessions have now."""
-    return {path for base in ownership.bases() for path in Path(base).glob(f"{ownership.PREFIX}*")}
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
 
 
-def kernels_of_ours() -> list[str]:
-    """Return the command lines of kernels that descend from this process or were orphaned."""
-    listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(None, 2) for line in listed.splitlines()[1:]]
-    ours = {str(os.getpid()), "1"}
-    return [row[2] for row in rows if len(row) == 3 and row[1] in ours and ownership.PREFIX in row[2]]
+def _processes(folder: str) -> list[str]:
+    """Return the command lines of processes that name a folder."""
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if folder in line]

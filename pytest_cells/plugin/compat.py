@@ -19,9 +19,14 @@ def mark_of(name: str) -> MarkDecorator:
 def prepare_fixtures(item: Any) -> None:
     """Give an item that is no function what fixtures need, as pytest's own DoctestItem does."""
     item.obj = None
-    item.funcargs = {}
     item._fixtureinfo = item.session._fixturemanager.getfixtureinfo(node=item, func=None, cls=None)
     item.fixturenames = item._fixtureinfo.names_closure
+    renew_fixtures(item)
+
+
+def renew_fixtures(item: Any) -> None:
+    """Make an item ready for fixtures, again where it is run again (pytest-rerunfailures)."""
+    item.funcargs = {}
     item._request = TopRequest(item, _ispytest=True)
 
 

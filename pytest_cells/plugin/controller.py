@@ -85,9 +85,10 @@ class CellsPlugin:
         """Collect notebooks."""
         return items.collect_file(file_path, parent)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep each notebook's cells together and in order, whatever other plugins did."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, None, None]:
+        """Keep each notebook's cells together and in order, whatever others did: pytest's --ff comes last of all."""
+        yield
         keep_notebooks_whole(items)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

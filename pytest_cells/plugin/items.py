@@ -19,6 +19,7 @@ from pytest_cells.session import Session
 
 FACTS = pytest.StashKey[CellFacts]()
 SESSION = pytest.StashKey[Session]()
+MARKS = pytest.StashKey[set[str]]()
 CHECKPOINTS = ".ipynb_checkpoints"
 
 
@@ -56,6 +57,7 @@ class CellItem(pytest.Item):
         self.cell = cell
         compat.prepare_fixtures(self)
         for tag in cell.directives.tags:
+            _register_mark(self.config, tag)
             self.add_marker(compat.mark_of(tag))
         if cell.directives.skip is not None:
             self.add_marker(pytest.mark.skip(reason=cell.directives.skip))
@@ -66,6 +68,10 @@ class CellItem(pytest.Item):
     def run(self) -> NotebookRun:
         """The run of this cell's notebook, with the hooks that act on its folder."""
         return self.config.stash[SESSION].open(self.parent.notebook, self.ihook)
+
+    def _initrequest(self) -> None:
+        """Be ready to run again: pytest's runner asks for this."""
+        compat.renew_fixtures(self)
 
     def setup(self) -> None:
         """Set up the fixtures that apply to cells; the session's owns all kernels."""
@@ -100,6 +106,15 @@ class CellItem(pytest.Item):
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return the notebook and, for want of lines, the cell's position."""
         return self.path, self.cell.index, f"{self.cell.label} ({self.path.name})"
+
+
+def _register_mark(config: pytest.Config, tag: str) -> None:
+    """Make a tag's mark known: under --strict-markers, -m refuses others."""
+    known = config.stash.setdefault(MARKS, set())
+    if tag not in known:
+        known.add(tag)
+        if not set(tag) & set(":("):
+            config.addinivalue_line("markers", f"{tag}: a tag of notebook cells")
 
 
 def collect_file(file_path: Path, parent: pytest.Collector) -> CellFile | None:

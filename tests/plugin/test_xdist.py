@@ -1,0 +1,115 @@
+"""With pytest-xdist: notebooks stay whole, reports are complete, crashes are survived."""
+
+import pytest
+
+from pytest_cells.testing import code
+
+pytest.importorskip("xdist")
+pytestmark = pytest.mark.kernel
+NAMES = ("a.ipynb", "b.ipynb", "c.ipynb")
+
+
+@pytest.fixture
+def three(cells_project):
+    """Lend a project with three notebooks, each of whose cells needs those above, and ordinary tests."""
+    for name in NAMES:
+        cells_project.notebook(name, f"name = {name!r}", "n = 1", code("n += 1", id="same"), "assert n == 2")
+    cells_project.file("test_plain.py", "import pytest\n@pytest.mark.parametrize('n', range(6))\ndef test_n(n): pass\n")
+    return cells_project
+
+
+def stable(report):
+    """Return what must not depend on the number of workers."""
+    return [
+        (
+            run.notebook,
+            run.status,
+            [(c.cell_id, c.cell_name, c.status, c.cache_key, c.reason) for c in run.cell_results],
+        )
+        for run in report.runs
+    ]
+
+
+@pytest.mark.parametrize("dist", ["load", "worksteal", "loadscope", "loadfile", "loadgroup"])
+def test_every_dist(three, dist):
+    """Under every --dist each notebook runs on one worker, and ordinary tests run too."""
+    result = three.run("-n2", f"--dist={dist}", subprocess=True)
+    assert [["ok"] * 4] * 3 == [result.statuses(name) for name in NAMES]
+    assert 3 == result.kernels
+    result.result.assert_outcomes(passed=18)
+
+
+def test_each(three):
+    """`--dist each` runs everything on every worker, as it says."""
+    result = three.run("--tx=2*popen", "--dist=each", "--cells-no-cache", subprocess=True)
+    result.result.assert_outcomes(passed=36)
+
+
+def test_same_report(three):
+    """The report is the same with no, one and two workers, cold and cached."""
+    three.notebook("d.ipynb", "x = 1", "# cells: name=bad\n1/0", "x")
+    reports = []
+    for workers in ("0", "1", "2"):
+        cold = three.run("-n", workers, "--cache-clear", subprocess=True)
+        cached = three.run("-n", workers, subprocess=True)
+        reports.append((stable(cold.report), cold.kernels, stable(cached.report), cached.kernels))
+    assert reports[0] == reports[1] == reports[2]
+    assert (4, 1) == (reports[0][1], reports[0][3])
+
+
+def test_failure_text(cells_project):
+    """A failure on a worker is shown as one without workers, colours included."""
+    cells_project.notebook("a.ipynb", "1/0")
+    result = cells_project.run("-n1", "--color=yes", subprocess=True)
+    assert "ZeroDivisionError" in result.stdout
+    assert "\x1b[31m-->   1 | 1/0" in result.stdout
+
+
+def test_crashed_worker(cells_project):
+    """The cell that takes its worker down is reported once; the rest of its notebook runs elsewhere."""
+    crash = "import os, pathlib, signal\nif not pathlib.Path('crashed').exists():\n"
+    crash += "    pathlib.Path('crashed').touch()\n    os.kill(os.getppid(), signal.SIGKILL)"
+    cells_project.notebook("a.ipynb", "x = 1", crash, "assert x == 1", "x += 1")
+    cells_project.notebook("b.ipynb", "y = 1", "y")
+    result = cells_project.run("-n2", subprocess=True)
+    assert ["ok", "error", "ok", "ok"] == result.statuses("a.ipynb")
+    assert ["ok", "ok"] == result.statuses("b.ipynb")
+    assert "WorkerCrashed" == result.cell("a.ipynb", 1).error.ename
+    result.result.assert_outcomes(passed=5, failed=1)
+    cells_project.run()  # ends what the killed worker left behind
+
+
+def test_maxfail(cells_project):
+    """`--maxfail` stops the session; the report is written and lists what was not reached."""
+    for name in NAMES:
+        cells_project.notebook(name, "import time\ntime.sleep(0.2)\n1/0", "x = 1")
+    result = cells_project.run("-n2", "--maxfail=1", subprocess=True)
+    assert result.ret != 0
+    assert {"error", "skipped"} == {cell.status for run in result.report.runs for cell in run.cell_results}
+
+
+def test_notebooks_that_write_to_one_folder(cells_project):
+    """Notebooks that write to a shared artifact folder at the same time do not take each other's files."""
+    for name in ("a", "b"):
+        write = "import pathlib, time\nfolder = pathlib.Path('artifacts')\nfolder.mkdir(exist_ok=True)\n"
+        write += f"for n in range(20):\n    (folder / f'{name}{{n}}.txt').write_text('{name}')\n    time.sleep(0.02)"
+        cells_project.notebook(f"{name}.ipynb", write)
+        cells_project.notebook(f"idle_{name}.ipynb", f"import time\n{name} = time.sleep(0.5)")
+    cold = cells_project.run("-n2", subprocess=True)
+    assert {"ok"} == {cell.status for run in cold.report.runs for cell in run.cell_results}
+    cells_project.notebook("b.ipynb", "pass")
+    for path in (cells_project.path / "artifacts").glob("b*.txt"):
+        path.unlink()
+    (cells_project.path / "artifacts" / "a3.txt").unlink()
+    cached = cells_project.run("-n2", subprocess=True)
+    assert ["cached"] == cached.statuses("a.ipynb")
+    assert sorted(f"a{n}.txt" for n in range(20)) == sorted(
+        path.name for path in (cells_project.path / "artifacts").iterdir()
+    )
+
+
+def test_without_xdist(cells_project):
+    """Without xdist everything works, and nothing of it is imported."""
+    cells_project.notebook("a.ipynb", "x = 1")
+    result = cells_project.run("-p", "no:xdist", subprocess=True)
+    assert ["ok"] == result.statuses("a.ipynb")
