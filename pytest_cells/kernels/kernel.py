@@ -91,11 +91,9 @@ class Kernel:
             if self.choice.ipykernel:
                 self._load_agent()
         except _Lost as lost:
+            told = f"the kernel {self.choice.name!r} did not start: {lost.evalue}{self._tail()}"
             self.kill()
-            raise KernelError(f"the kernel {self.choice.name!r} did not start: {lost.evalue}{self._tail()}") from None
-        except KernelError:
-            self.kill()
-            raise
+            raise KernelError(told) from None
         except BaseException:
             self.kill()
             raise

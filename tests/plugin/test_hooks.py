@@ -46,7 +46,8 @@ def test_output_filters(cells_project):
     """Filters change outputs before they are shown or stored."""
     cells_project.file(
         "conftest.py",
-        "def hide(output):\n    if 'text' in output:\n        output['text'] = output['text'].replace('hunter2', '***')\n"
+        "def hide(output):\n    if 'text' in output:\n"
+        "        output['text'] = output['text'].replace('hunter2', '***')\n"
         "    return output\n\ndef pytest_cells_output_filters(notebook): return [hide]\n",
     )
     cells_project.notebook(NB, "print('hunter2')\n1/0")
@@ -104,7 +105,8 @@ def test_autouse_fixtures(cells_project):
     cells_project.file(
         "conftest.py",
         "import pytest\n@pytest.fixture(autouse=True, scope='session')\n"
-        "def mode():\n    patch = pytest.MonkeyPatch()\n    patch.setenv('CELLS_MODE', 'test')\n    yield\n    patch.undo()\n",
+        "def mode():\n    patch = pytest.MonkeyPatch()\n    patch.setenv('CELLS_MODE', 'test')\n"
+        "    yield\n    patch.undo()\n",
     )
     cells_project.notebook(NB, "import os\nassert os.environ['CELLS_MODE'] == 'test'")
     assert ["ok"] == cells_project.run().statuses(NB)

@@ -1,0 +1,194 @@
+"""One real kernel: what executing gives, how it ends, what is left."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_cells.errors import KernelError
+from pytest_cells.kernels.pool import KernelPool
+from pytest_cells.kernels.specs import KernelChoice
+
+pytestmark = pytest.mark.kernel
+PYTHON = KernelChoice("python3", (sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"))
+
+
+@pytest.fixture(scope="module")
+def pool():
+    """Lend a pool whose kernels end with the module."""
+    pool = KernelPool()
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(scope="module")
+def kernel(pool, tmp_path_factory):
+    """Lend one kernel to all tests that do not harm it."""
+    return pool.start(PYTHON, tmp_path_factory.mktemp("cwd"), 60)
+
+
+@pytest.fixture
+def mortal(pool, tmp_path):
+    """Lend a kernel that may die."""
+    kernel = pool.start(PYTHON, tmp_path, 60)
+    yield kernel
+    pool.stop(kernel)
+
+
+def run(kernel, source, timeout=30):
+    return kernel.execute(source, timeout=timeout)
+
+
+def test_outputs(kernel):
+    """Streams are joined, results and displays are kept as nbformat has them."""
+    outcome = run(kernel, "print('a')\nprint('b')\nfrom IPython.display import display\ndisplay(1)\n2")
+    assert ["stream", "display_data", "execute_result"] == [output["output_type"] for output in outcome.outputs]
+    assert "a\nb\n" == outcome.outputs[0]["text"]
+    assert "2" == outcome.outputs[2]["data"]["text/plain"]
+
+
+def test_state_and_namespace(kernel):
+    """State stays, and nothing of ours is in the user's namespace."""
+    run(kernel, "kept = 1")
+    outcome = run(kernel, "[name for name in dir() if 'cells' in name or 'agent' in name], kept")
+    assert "([], 1)" == outcome.outputs[0]["data"]["text/plain"]
+
+
+def test_execution_count_as_in_a_fresh_run(mortal):
+    """The first cell is In[1]."""
+    assert "2" == run(mortal, "len(In)").outputs[0]["data"]["text/plain"]
+
+
+@pytest.mark.parametrize(
+    ("source", "ename", "line"),
+    [
+        ("x = 1\n1/0", "ZeroDivisionError", 2),
+        ("x = 1\ny = = 2", "SyntaxError", 2),
+        ("%nosuchmagic", "UsageError", None),
+        ("import sys\nsys.exit(0)", "SystemExit", None),
+        ("input()", "StdinNotImplementedError", 1),
+        ("%%bash\nexit 3", "CalledProcessError", None),
+        ("await __import__('asyncio').sleep(0)\n1/0", "ZeroDivisionError", 2),
+    ],
+)
+def test_errors(kernel, source, ename, line):
+    """An error is told with its name and, where it is known, its line in the cell."""
+    outcome = run(kernel, source)
+    assert ("error", ename) == (outcome.verdict, outcome.error.ename)
+    if line is not None:
+        assert line == outcome.error.line
+
+
+def test_bases_of_an_error(kernel):
+    """The classes that an error's class is derived from are known."""
+    assert "LookupError" in run(kernel, "{}['a']").error.bases
+
+
+@pytest.mark.parametrize(
+    "source", ["import pytest\npytest.skip('why')", "import unittest\nraise unittest.SkipTest('why')"]
+)
+def test_skip(kernel, source):
+    """A cell may skip itself."""
+    outcome = run(kernel, source)
+    assert ("skipped", "why") == (outcome.verdict, outcome.reason)
+
+
+def test_what_works_under_jupyter_works(kernel):
+    """Magics, shell lines, top-level await and inline plots work."""
+    for source in (
+        "%%bash\ntrue",
+        "x = !echo a\nassert x == ['a']",
+        "%timeit -n1 -r1 1",
+        "import asyncio\nawait asyncio.sleep(0)",
+    ):
+        assert "ok" == run(kernel, source).verdict
+
+
+def test_files_that_were_written(kernel, tmp_path):
+    """The kernel tells which files it opened for writing, and not those it read."""
+    path = tmp_path / "written.txt"
+    outcome = run(kernel, f"import os\nopen({str(path)!r}, 'w').close()\nopen(os.devnull).close()")
+    assert (str(path),) == outcome.written
+
+
+def test_output_of_many_lines(kernel):
+    """A flood is complete."""
+    assert 200_000 == run(kernel, "for n in range(200_000): print(n)").outputs[0]["text"].count("\n")
+
+
+def test_update_of_a_display(kernel):
+    """A display that is updated shows the last value."""
+    outcome = run(kernel, "from IPython.display import display\nh = display('a', display_id=True)\nh.update('b')")
+    assert ["'b'"] == [output["data"]["text/plain"] for output in outcome.outputs]
+
+
+def test_timeout_and_after(kernel):
+    """A cell that is too slow is interrupted, and its kernel goes on."""
+    outcome = run(kernel, "import time\ntime.sleep(60)", timeout=0.3)
+    assert (True, False, "CellTimeout", 2) == (outcome.timed_out, outcome.died, outcome.error.ename, outcome.error.line)
+    assert "ok" == run(kernel, "1").verdict
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL (out of memory?)"),
+        ("import os\nos._exit(7)", "ended with exit code 7"),
+        ("import ctypes\nctypes.string_at(0)", "killed by SIGSEGV"),
+    ],
+)
+def test_death(mortal, source, told):
+    """A kernel that dies is seen, and how it died is told."""
+    outcome = run(mortal, source)
+    assert (True, "KernelDied") == (outcome.died, outcome.error.ename)
+    assert told in outcome.error.evalue
+    assert not mortal.alive
+
+
+@pytest.mark.parametrize("source", ["exit()", "quit()"])
+def test_exit(mortal, source):
+    """A cell that ends its kernel fails, though the kernel says ok."""
+    outcome = run(mortal, source)
+    assert ("KernelExit", True) == (outcome.error.ename, outcome.died)
+
+
+def test_death_between_cells(mortal):
+    """A kernel that is gone before its next cell is seen at once."""
+    os.killpg(mortal._pid, signal.SIGKILL)
+    mortal._process.wait()
+    assert "KernelDied" == run(mortal, "1").error.ename
+
+
+def test_kernel_that_does_not_start(pool, tmp_path):
+    """A kernel that ends at its start is told with what it wrote to stderr."""
+    broken = KernelChoice("broken", (sys.executable, "-c", "import sys; sys.exit('no such thing')"))
+    with pytest.raises(KernelError, match=r"did not start: the kernel ended with exit code 1(.|\n)*no such thing"):
+        pool.start(broken, tmp_path, 30)
+
+
+def test_kernel_that_never_answers(pool, tmp_path):
+    """A kernel that says nothing is given up after the time that is set."""
+    mute = KernelChoice("mute", (sys.executable, "-c", "import time; time.sleep(60)"))
+    with pytest.raises(KernelError, match="did not answer in time"):
+        pool.start(mute, tmp_path, 0.5)
+
+
+def test_program_that_is_not_there(pool, tmp_path):
+    """A kernelspec whose program is missing is told by name."""
+    with pytest.raises(KernelError, match="'gone' could not be started"):
+        pool.start(KernelChoice("gone", ("/nowhere/python", "-f", "{connection_file}")), tmp_path, 5)
+
+
+def test_nothing_is_left(nothing_left_behind, tmp_path):
+    """A closed pool leaves no process, no folder, and what runs at exit has run."""
+    pool = KernelPool()
+    kernel = pool.start(PYTHON, tmp_path, 60)
+    run(kernel, "import atexit, subprocess\natexit.register(lambda: open('ended', 'w').close())")
+    run(kernel, "child = subprocess.Popen(['sleep', '600'])")
+    child = int(run(kernel, "child.pid").outputs[0]["data"]["text/plain"])
+    pool.close()
+    assert (tmp_path / "ended").exists()
+    assert not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text()
+    pool.close()
