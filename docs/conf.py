@@ -1,8 +1,9 @@
 """Configuration of the documentation. Build it with: sphinx-build -W -b html docs docs/_build."""
 
+import importlib.metadata
 import re
-from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 CHANGELOG = HERE.parent / "CHANGELOG.md"
@@ -10,7 +11,7 @@ CHANGELOG = HERE.parent / "CHANGELOG.md"
 project = "pytest-cells"
 author = "The pytest-cells developers"
 copyright = f"2026, {author}"
-release = version("pytest-cells")
+release = version = importlib.metadata.version("pytest-cells")
 
 exclude_patterns = ["_build"]
 highlight_language = "none"
@@ -20,7 +21,7 @@ html_extra_path = ["report.schema.json"]
 nitpicky = True
 
 
-def changelog(app, docname, source):
+def changelog(app: Any, docname: str, source: list[str]) -> None:
     """Show CHANGELOG.md, which keeps to headings, lists, emphasis and code, as the page of that name."""
     if docname != "changelog":
         return
@@ -29,14 +30,14 @@ def changelog(app, docname, source):
     source[0] = "\n".join(_heading(line) for line in lines) + "\n"
 
 
-def _heading(line):
+def _heading(line: str) -> str:
     match = re.match(r"(#+) (.*)", line)
     if match is None:
         return re.sub(r"`([^`]+)`", r"``\1``", line)
     return f"{match[2]}\n{'=-~'[len(match[1]) - 1] * len(match[2])}\n"
 
 
-def setup(app):
+def setup(app: Any) -> dict[str, bool]:
     """Connect the changelog to its page."""
     app.connect("source-read", changelog)
     return {"parallel_read_safe": True}

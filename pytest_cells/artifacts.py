@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pytest_cells.cache.files import Digests
 from pytest_cells.cache.store import Store
 from pytest_cells.cache.trace import ABSENT, Artifact, Damaged
 from pytest_cells.settings import Settings
+from pytest_cells.watch import FolderWatch
 
 Seen = dict[str, tuple[int, int, int]]
 """By absolute path: size, time of change in ns, inode."""
@@ -22,15 +24,42 @@ class ArtifactFolders:
     def __init__(self, settings: Settings, notebook_folder: Path) -> None:
         self._rootdir = settings.rootdir
         bases = (notebook_folder, settings.rootdir)
-        found = [base / folder for folder in settings.artifacts.folders for base in bases]
+        found = [str(base / folder) for folder in settings.artifacts.folders for base in bases]
         self.folders = tuple(dict.fromkeys(found))
+        self._watch: FolderWatch | None = None
+        self._last: Seen = {}
+        self._suspects: set[str] = set()
+        """Files that cells have written: one that is mapped into memory changes without a word."""
 
     def snapshot(self) -> Seen:
-        """Return all regular files with what tells whether they change; one pass, no file is opened."""
-        seen: Seen = {}
-        for folder in self.folders:
-            _scan(str(folder), seen)
+        """Return all regular files with what tells whether they change; no file is opened.
+
+        Where nothing has happened in the folders, only files that cells have written are looked at again.
+        """
+        if self._watch is None:
+            self._watch = FolderWatch()
+        if self._watch.quiet(self.folders):
+            seen = dict(self._last)
+            for path in self._suspects:
+                _look(path, seen)
+        else:
+            seen = {}
+            self._watch.forget()
+            for folder in self.folders:
+                _scan(folder, seen, self._watch)
+        self._last = seen
         return seen
+
+    def suspect(self, paths: Iterable[str]) -> None:
+        """Note files that a cell has written or opened for writing."""
+        inside = tuple(folder + os.sep for folder in self.folders)
+        self._suspects.update(path for path in paths if path.startswith(inside))
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
 
     def label(self, path: str) -> str:
         """Return how an artifact is called: relative to rootdir, with forward slashes."""
@@ -98,8 +127,10 @@ def put_back(path: Path, artifact: Artifact, store: Store) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _scan(folder: str, seen: Seen) -> None:
+def _scan(folder: str, seen: Seen, watch: FolderWatch) -> None:
     try:
+        if os.path.isdir(folder):
+            watch.watch(folder)
         entries = os.scandir(folder)
     except OSError:
         return
@@ -107,7 +138,18 @@ def _scan(folder: str, seen: Seen) -> None:
         for entry in entries:
             with contextlib.suppress(OSError):  # a file may go while we look
                 if entry.is_dir(follow_symlinks=False):
-                    _scan(entry.path, seen)
+                    _scan(entry.path, seen, watch)
                 elif entry.is_file(follow_symlinks=False):
-                    status = entry.stat(follow_symlinks=False)
-                    seen[entry.path] = (status.st_size, status.st_mtime_ns, status.st_ino)
+                    seen[entry.path] = _state(entry.stat(follow_symlinks=False))
+
+
+def _look(path: str, seen: Seen) -> None:
+    seen.pop(path, None)
+    with contextlib.suppress(OSError):
+        status = os.lstat(path)
+        if stat.S_ISREG(status.st_mode):
+            seen[path] = _state(status)
+
+
+def _state(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ino

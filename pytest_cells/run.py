@@ -164,7 +164,6 @@ class NotebookRun:
     def plan(self, run: CellRun) -> Hit | Run:
         """Decide whether a cell is taken from the cache, and note the Versions of what it reads."""
         cell = run.cell
-        state = self.walk.state(cell)
         run.inputs = self.walk.inputs(cell)
         if self.store is None:
             return Run("the cache is off")
@@ -174,12 +173,13 @@ class NotebookRun:
             return Run(reason)
         problems: list[str] = []
         candidates = self.store.candidates(self.walk.lookup(cell), run.inputs[HISTORY], problems)
-        decision = decide(candidates, state, run.inputs)
+        decision = decide(candidates, self.walk.state(cell, run.inputs), run.inputs)
         if isinstance(decision, Run):
             return Run("; ".join([self._why(cell, run.inputs, decision.reason), *problems]))
         limit = self.live.timeout(cell)
         if limit and decision.trace.duration_ms > limit * 1000:
             return Run(f"it took {decision.trace.duration_ms / 1000:.1f} s, longer than its timeout of {limit:g} s")
+        self.walk.hit(cell, decision.trace.writes)
         return decision
 
     def never_cached(self, cell: Cell) -> str | None:
@@ -233,6 +233,7 @@ class NotebookRun:
         if not self._opened:
             return
         self.live.drop()
+        self.folders.close()
         if self.store is None or not self._record:
             return
         before = self._before if isinstance(self._before, dict) else {}

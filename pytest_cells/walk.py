@@ -40,9 +40,9 @@ class Walk:
         """Return the lookup key of a cell."""
         return lookup_key(cell, self._identity, self._executor, {})
 
-    def state(self, cell: Cell) -> State:
-        """Return the State in which a cell finds the notebook and the world, now."""
-        return self._state(cell, self._history(cell))
+    def state(self, cell: Cell, inputs: Mapping[str, Version]) -> State:
+        """Return the State in which a cell finds the notebook and the world, as far as it was looked at."""
+        return State(self._probe(cell), dict(inputs))
 
     def inputs(self, cell: Cell) -> dict[str, Version]:
         """Return all inputs of a cell with their Versions of now."""
@@ -60,6 +60,10 @@ class Walk:
         """Note that a cell was executed with these inputs: what is below is walked anew."""
         self._below = {index: version for index, version in self._below.items() if index < cell.index}
         self._below[cell.index] = self.below(cell, inputs)
+
+    def hit(self, cell: Cell, writes: Mapping[str, Version]) -> None:
+        """Note that a cell need not be executed: below it everything is as its trace says."""
+        self._below[cell.index] = writes[HISTORY]
 
     def restart(self) -> None:
         """Forget what was walked: a fresh kernel begins at the top."""
@@ -88,11 +92,11 @@ class Walk:
         return history
 
     def _versions(self, cell: Cell, history: Version) -> dict[str, Version]:
-        state = self._state(cell, history)
+        state = State(self._probe(cell), {HISTORY: history})
         return {name: state.version(name) for name in self._inputs.names(cell, self._material(cell))}
 
-    def _state(self, cell: Cell, history: Version) -> State:
-        return State(partial(self._inputs.version, cell=cell, material=self._material(cell)), {HISTORY: history})
+    def _probe(self, cell: Cell) -> Callable[[str], Version]:
+        return partial(self._inputs.version, cell=cell, material=self._material(cell))
 
 
 def always_runs(cell: Cell) -> str | None:

@@ -28,6 +28,9 @@ class Collected(Lifecycle):
         """Note what has changed; where other notebooks may write too, only what this kernel wrote."""
         changed, removed = changes(self._before, run.run.folders.snapshot())
         self._before = {}
+        run.run.folders.suspect(changed)
+        if run.outcome and run.outcome.written:
+            run.run.folders.suspect(run.outcome.written)
         if run.run.settings.shared_run:
             written = run.outcome.written if run.outcome else None
             changed, run.unattributed = split_by_writer(changed, written)

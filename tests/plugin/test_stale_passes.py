@@ -348,3 +348,13 @@ def test_other_expectation(cells_project):
     assert ["cached"] == rerun(cells_project, code("1/0", tags=("raises:ZeroDivisionError",)))
     assert ["error"] == rerun(cells_project, code("1/0", tags=("raises:KeyError",)))
     assert ["error"] == rerun(cells_project, "1/0")
+
+
+def test_artifact_that_changes_through_memory(cells_project):
+    """A file that a later cell changes through a memory map is that cell's artifact too."""
+    first = "import mmap, os\nos.makedirs('artifacts')\nfile = open('artifacts/m.bin', 'w+b')\n"
+    first += "file.write(b'first ')\nfile.flush()\nmapped = mmap.mmap(file.fileno(), 0)"
+    cells = [first, "mapped[:] = b'second'\nmapped.flush()\nos.utime('artifacts/m.bin')", "x = 1"]
+    assert ["ok"] * 3 == rerun(cells_project, *cells)
+    assert ["cached"] * 3 == rerun(cells_project, *cells)
+    assert b"second" == (cells_project.path / "artifacts" / "m.bin").read_bytes()

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from pytest_cells.errors import DirectiveError
 from pytest_cells.model import Directives, Raises
 from pytest_cells.notebooks.directives import leading_comments, parse_directives

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from pytest_cells.cache import files
 from pytest_cells.cache.files import Digests, matches
 from pytest_cells.cache.trace import ABSENT

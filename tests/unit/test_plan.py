@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pytest_cells.cache.trace import ABSENT, ENVIRONMENT, HISTORY
 from pytest_cells.plan import Hit, Run, State, decide, describe, history_after
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from pytest_cells.errors import DirectiveError, NotebookError
 from pytest_cells.model import Notebook
 from pytest_cells.notebooks.read import read_notebook

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+
 from pytest_cells.cache import store as store_module
 from pytest_cells.cache.store import CANDIDATES, MARKER, Store
 from pytest_cells.cache.trace import HISTORY, Artifact, Damaged, Trace, digest_bytes, encode_trace

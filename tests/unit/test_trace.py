@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+
 from pytest_cells.cache.trace import (
     FORMAT,
     HISTORY,
