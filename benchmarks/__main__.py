@@ -28,15 +28,9 @@ def positive(text: str) -> int:
 def parser() -> argparse.ArgumentParser:
     """Describe the options."""
     names = [workload.name for workload in WORKLOADS]
-    result = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measure pytest-cells beside its peers."
-    )
-    result.add_argument(
-        "--runs", type=positive, default=5, metavar="N", help="timed runs of each command (default 5)"
-    )
-    result.add_argument(
-        "--only", nargs="+", choices=names, metavar="NAME", help=f"some of: {', '.join(names)}"
-    )
+    result = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure pytest-cells beside its peers.")
+    result.add_argument("--runs", type=positive, default=5, metavar="N", help="timed runs of each command (default 5)")
+    result.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"some of: {', '.join(names)}")
     result.add_argument("--json", type=Path, metavar="PATH", help="write every single time there")
     result.add_argument("--list", action="store_true", help="list the workloads and stop")
     result.add_argument("--check", action="store_true", help="exit with 1 if an asserted goal is missed")
@@ -80,9 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     print(f"{first_lines}\n\n{table(results)}")
     if options.json is not None:
-        options.json.write_text(
-            json.dumps(as_json(results, versions, options.runs), indent=1), encoding="utf-8"
-        )
+        options.json.write_text(json.dumps(as_json(results, versions, options.runs), indent=1), encoding="utf-8")
     late = missed(results)
     for line in late:
         print(f"asserted goal missed: {line}", file=sys.stderr)

@@ -81,9 +81,7 @@ def counts(output: str) -> dict[str, int]:
     """Read the counts in the last line that ends in a duration, as in `2 failed, 48 passed in 1.23s`."""
     for line in reversed(output.splitlines()):
         if _SUMMARY.search(line):
-            return {
-                word: int(number) for number, word in _COUNT.findall(line) if not word.startswith("warning")
-            }
+            return {word: int(number) for number, word in _COUNT.findall(line) if not word.startswith("warning")}
     return {}
 
 

@@ -115,6 +115,5 @@ def merely_installed(
     loaded += [(tool, (plugin,)) for tool, plugin in tools.items()]
     lean = ("-p", "no:cacheprovider")
     return [
-        Command(tool, pytest_argv(*lean, *arguments, plugins=plugins), folder, expected)
-        for tool, plugins in loaded
+        Command(tool, pytest_argv(*lean, *arguments, plugins=plugins), folder, expected) for tool, plugins in loaded
     ]

@@ -65,6 +65,10 @@ class ArtifactFolders:
         """Return how an artifact is called: relative to rootdir, with forward slashes."""
         return Path(os.path.relpath(path, self._rootdir)).as_posix()
 
+    def shown(self, path: str) -> str:
+        """Return an artifact's name for messages, whatever bytes it is made of."""
+        return self.label(path).encode("utf-8", "backslashreplace").decode("utf-8")
+
     def place(self, label: str) -> Path:
         """Return where an artifact of this name belongs."""
         return self._rootdir / label
@@ -74,6 +78,15 @@ def changes(before: Seen, after: Seen) -> tuple[list[str], list[str]]:
     """Return the paths that are new or changed, and those that are gone."""
     changed = sorted(path for path, state in after.items() if before.get(path) != state)
     return changed, sorted(before.keys() - after.keys())
+
+
+def nameable(path: str) -> bool:
+    """Tell whether a path can be written down as UTF-8."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def split_by_writer(changed: Iterable[str], written: Iterable[str] | None) -> tuple[list[str], list[str]]:
@@ -87,15 +100,18 @@ def split_by_writer(changed: Iterable[str], written: Iterable[str] | None) -> tu
 
 
 def record(
-    folders: ArtifactFolders, changed: Iterable[str], removed: Iterable[str], digests: Digests
+    folders: ArtifactFolders, changed: Iterable[str], removed: Iterable[str], digests: Digests, *, sure: bool
 ) -> dict[str, Artifact]:
-    """Return what a cell did to artifacts, by name. A file that is gone again is no artifact."""
+    """Return what a cell did to artifacts, by name. A file that is gone again is no artifact.
+
+    `sure` tells whether it is known that the cell did it.
+    """
     found = {folders.label(path): Artifact(None) for path in removed}
     for path in changed:
         digest = digests.of(Path(path))
         if digest != ABSENT:
             with contextlib.suppress(OSError):
-                found[folders.label(path)] = Artifact(digest, Path(path).stat().st_size)
+                found[folders.label(path)] = Artifact(digest, Path(path).stat().st_size, sure=sure)
     return found
 
 
@@ -103,19 +119,16 @@ def keep(found: dict[str, Artifact], folders: ArtifactFolders, store: Store, max
     """Put the bytes of artifacts into the store, but for those that are too large."""
     kept = {}
     for label, artifact in found.items():
-        stored = artifact.digest is not None and artifact.size <= max_bytes
+        stored = artifact.digest is not None and artifact.sure and artifact.size <= max_bytes
         if stored and artifact.digest is not None:
             store.put_file(folders.place(label), artifact.digest)
-        kept[label] = Artifact(artifact.digest, artifact.size, stored)
+        kept[label] = Artifact(artifact.digest, artifact.size, stored, artifact.sure)
     return kept
 
 
 def put_back(path: Path, artifact: Artifact, store: Store) -> None:
     """Make a file what its artifact says. Raises Damaged or OSError where that is not possible."""
-    if artifact.digest is None:
-        path.unlink(missing_ok=True)
-        return
-    if not artifact.stored:
+    if artifact.digest is None or not artifact.stored:
         raise Damaged("its bytes are not stored")
     content = store.get_blob(artifact.digest)
     path.parent.mkdir(parents=True, exist_ok=True)

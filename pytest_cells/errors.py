@@ -51,9 +51,17 @@ class DependencyError(CellsError):
 class PrerequisiteFailed(CellsError):
     """A cell that had to be replayed before another one failed."""
 
-    def __init__(self, cell: Cell, error: CellError, inputs: dict[str, str]) -> None:
+    def __init__(self, cell: Cell, error: CellError, inputs: dict[str, str], *, lost: bool) -> None:
         super().__init__(f"prerequisite cell {cell.label} failed: {error.summary}")
-        self.cell, self.error, self.inputs = cell, error, inputs
+        self.cell, self.error, self.inputs, self.lost = cell, error, inputs, lost
+
+
+class PrerequisiteSkipped(CellsError):
+    """A cell that had to be replayed before another one skipped itself."""
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__(f"prerequisite cell {cell.label} skipped itself")
+        self.cell = cell
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -112,13 +112,18 @@ class Evaluator(Generic[Subject, Result]):
 
 
 def _winner(raised: BaseException, before: BaseException | None) -> BaseException:
-    if before is None:
+    if before is None or raised is before:
         return raised
     if not isinstance(before, Exception):
         return before
-    last = raised
-    while last.__context__ is not None and last.__context__ is not before:
-        last = last.__context__
-    if last is not before:
-        last.__context__ = before
+    chain = [raised]
+    while chain[-1].__context__ is not None and chain[-1].__context__ not in chain:
+        chain.append(chain[-1].__context__)
+    inner: BaseException = before
+    seen: list[BaseException] = [before]
+    while inner.__context__ is not None and inner.__context__ not in seen:
+        inner = inner.__context__
+        seen.append(inner)
+    if not any(error in seen for error in chain):
+        chain[-1].__context__ = before
     return raised

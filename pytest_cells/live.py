@@ -10,10 +10,10 @@ import msgspec
 
 from pytest_cells.cache.files import matches
 from pytest_cells.cache.trace import Version
-from pytest_cells.errors import DependencyError, KernelError, PrerequisiteFailed
+from pytest_cells.errors import DependencyError, KernelError, PrerequisiteFailed, PrerequisiteSkipped
 from pytest_cells.evaluator import Executor, Runner
 from pytest_cells.judge import judge
-from pytest_cells.model import Cell, CellError, Json, Notebook, Outcome
+from pytest_cells.model import Cell, Json, Notebook, Outcome
 from pytest_cells.settings import Settings
 from pytest_cells.walk import Walk
 
@@ -35,12 +35,15 @@ class LiveKernel:
         settings: Settings,
         setup_codes: Sequence[str],
         filters: Sequence[Filter],
+        around: Callable[[Cell, Callable[[], None]], bool],
     ) -> None:
         self.expected: set[int] = {cell.index for cell in notebook.cells if cell.directives.xfail is not None}
         """Cells that may fail without keeping others from running."""
         self.replayed: set[int] = set()
         self._executor, self._notebook, self._walk, self._settings = executor, notebook, walk, settings
         self._setup_codes, self._filters = setup_codes, filters
+        self._around = around
+        """Wraps the user's lifecycles around a replay; tells whether it took place."""
         self._runner: Runner | None = None
         self._position = 0
 
@@ -52,8 +55,19 @@ class LiveKernel:
     def reach(self, cell: Cell) -> None:
         """Bring the kernel to the state just before a cell: start it, replay what is missing.
 
-        Raises KernelError, or PrerequisiteFailed where a replayed cell fails.
+        Raises KernelError, PrerequisiteFailed where a replayed cell fails, and PrerequisiteSkipped where one skips
+        itself. A kernel that dies meanwhile is replaced, within the retries.
         """
+        for tries_left in range(self._settings.kernel.retries, -1, -1):
+            try:
+                self._reach(cell)
+            except PrerequisiteFailed as failed:
+                if not (failed.lost and tries_left):
+                    raise
+            else:
+                return
+
+    def _reach(self, cell: Cell) -> None:
         if self._runner is not None and (not self._runner.alive or self._position > cell.index):
             self.drop()
         if self._runner is None:
@@ -79,7 +93,7 @@ class LiveKernel:
         if outcome.died:
             self.drop()
         else:
-            self._walk.advance(cell, inputs)
+            self._walk.advance(cell, inputs, failed=judge(cell, outcome) is not None)
             if self._runner is not None:
                 self._position = cell.index + 1
         return inputs, msgspec.structs.replace(outcome, outputs=self._filtered(outcome.outputs))
@@ -108,13 +122,17 @@ class LiveKernel:
                 raise KernelError(f"{self._notebook.name}: the setup code failed: {outcome.error.summary}")
 
     def _replay(self, cell: Cell) -> None:
+        if not self._around(cell, lambda: self._replay_now(cell)):
+            self._walk.set_skipped(cell, skipped=True)
+
+    def _replay_now(self, cell: Cell) -> None:
         self.replayed.add(cell.index)
         inputs, outcome = self.execute(cell)
-        error = judge(cell, outcome)
         if outcome.verdict == "skipped":
-            error = CellError("Skipped", outcome.reason or "")
+            raise PrerequisiteSkipped(cell)
+        error = judge(cell, outcome)
         if error is not None and (cell.index not in self.expected or outcome.died):
-            raise PrerequisiteFailed(cell, error, inputs)
+            raise PrerequisiteFailed(cell, error, inputs, lost=outcome.lost)
 
     def _filtered(self, outputs: list[Json]) -> list[Json]:
         for change in self._filters:
@@ -122,7 +140,7 @@ class LiveKernel:
         return outputs
 
     def _check_dependencies(self, cell: Cell) -> None:
-        folder = self._settings.working_folder(self._notebook)
+        folder = self._notebook.path.parent
         for dep in cell.directives.deps:
             if not dep.startswith("env:") and not matches(dep, folder):
                 near = _nearest(dep, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+DIRECTIVE_COMMENT = re.compile(r"^\s*(?:#|//|--)+\s*cells:(?P<body>.*)$")
 Status = Literal["ok", "error", "cached", "skipped"]
 Json = dict[str, Any]
 
@@ -66,9 +68,8 @@ class Cell(msgspec.Struct, frozen=True):
     @property
     def first_line(self) -> str:
         """The first line of source that is not blank and no directive comment."""
-        lines = [line.strip() for line in self.source.splitlines()]
-        told = [line for line in lines if line and not line.startswith(("# cells:", "// cells:", "-- cells:"))]
-        return told[0] if told else ""
+        lines = (line.strip() for line in self.source.splitlines())
+        return next((line for line in lines if line and not DIRECTIVE_COMMENT.match(line)), "")
 
 
 class Notebook(msgspec.Struct, frozen=True):
@@ -135,4 +136,8 @@ class KernelIdentity:
     facts: Callable[[], dict[str, str]] = field(compare=False)
     """The environment's distributions and settings, by name, as they are now."""
     site: tuple[str, ...] = ()
-    """Folders that distributions are installed in; empty for a kernel that is not Python."""
+    """Folders that distributions are installed in, where they are known."""
+    python: bool = False
+    """Whether cells are Python, so that the modules that they import count."""
+    uncacheable: str | None = None
+    """Why nothing that this kernel runs can be cached, or None."""

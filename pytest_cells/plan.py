@@ -82,9 +82,11 @@ def describe(name: str) -> str:
         "@environment": "the Python environment",
         "@cwd": "the working directory",
         "@setup": "the setup code",
+        "@project": "some Python file of the project",
         "module": f"module {rest}, or one that it imports",
         "env": f"environment variable {rest}",
         "file": rest,
+        "script": f"{rest}, or a module that it imports",
         "key": f"key material {rest}",
     }
     return words.get(kind, name)

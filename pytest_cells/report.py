@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from pytest_cells.cache.trace import Artifact
+from pytest_cells.cache.trace import Artifact, encode
 from pytest_cells.model import Cell, Json, Status
 
 SCHEMA_VERSION = 1
@@ -74,6 +74,8 @@ class CellFacts(msgspec.Struct, frozen=True):
     first_line: str = ""
     kernels_started: int = 0
     startup_ms: list[float] = msgspec.field(default_factory=list)
+    replayed: list[str] = msgspec.field(default_factory=list)
+    """Ids of cells that had to be executed again, unreported, to bring back state for this one."""
     notes: list[str] = msgspec.field(default_factory=list)
     """Things to tell once a session, such as a cache folder that cannot be written."""
 
@@ -132,7 +134,7 @@ def large(cell: Cell, artifacts: Mapping[str, Artifact], limit_mb: float) -> lis
 
 def to_json(report: SessionReport | RunReport) -> bytes:
     """Return a report as indented JSON, UTF-8, ending with a newline."""
-    return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+    return msgspec.json.format(encode(report), indent=2) + b"\n"
 
 
 def json_schema() -> Json:
@@ -159,17 +161,28 @@ def build_session(
     *,
     total_duration_ms: float,
     cache: CacheReport,
+    stopped: bool = False,
 ) -> SessionReport:
     """Put together what is known of all cells.
 
     `notebooks` lists the id and name of every code cell of every selected notebook, `unread` the files that
-    could not be read, with the reason. A cell without facts did not run, and is reported so.
+    could not be read, with the reason. A cell without facts did not run, and is reported so. `stopped` tells that
+    the session did not come to its end (Ctrl-C).
     """
     known = list(facts)
     by_notebook: dict[str, dict[str, CellFacts]] = {}
+    replayed = {(fact.notebook, cell_id) for fact in known for cell_id in fact.replayed}
     for fact in known:
+        key = (fact.notebook, fact.result.cell_id)
+        if key in replayed and fact.result.saved_ms:
+            fact = msgspec.structs.replace(fact, result=msgspec.structs.replace(fact.result, saved_ms=0.0))  # noqa: PLW2901
         by_notebook.setdefault(fact.notebook, {})[fact.result.cell_id] = fact
-    runs = [_build_run(name, cells, by_notebook.get(name, {})) for name, cells in notebooks.items()]
+    listed = {name: list(cells) for name, cells in notebooks.items()}
+    for name, found in by_notebook.items():  # a notebook may have changed, or gone, since it was run
+        cells = listed.setdefault(name, [])
+        ids = {cell_id for cell_id, _ in cells}
+        cells += [(cell_id, fact.result.cell_name) for cell_id, fact in found.items() if cell_id not in ids]
+    runs = [_build_run(name, cells, by_notebook.get(name, {})) for name, cells in listed.items()]
     runs += [
         RunReport(name, [], 0.0, "error", error=ErrorReport("NotebookError", problem, []))
         for name, problem in unread.items()
@@ -178,7 +191,7 @@ def build_session(
     results = [result for run in runs for result in run.cell_results]
     startup = sorted(value for fact in known for value in fact.startup_ms)
     return SessionReport(
-        status="error" if any(run.status == "error" for run in runs) else "ok",
+        status="error" if stopped or any(run.status == "error" for run in runs) else "ok",
         total_duration_ms=round(total_duration_ms, 3),
         runs=runs,
         kernels=KernelsReport(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,20 +14,29 @@ import msgspec
 from pytest_cells.artifacts import ArtifactFolders
 from pytest_cells.cache.explain import remember, why
 from pytest_cells.cache.keys import Inputs
-from pytest_cells.cache.trace import ENVIRONMENT, HISTORY, Artifact, Damaged, Trace, Version
-from pytest_cells.errors import CellsError, PrerequisiteFailed
+from pytest_cells.cache.trace import ENVIRONMENT, HISTORY, Artifact, CellRecord, Damaged, NotebookRecord, Trace, Version
+from pytest_cells.errors import CellsError, PrerequisiteFailed, PrerequisiteSkipped
 from pytest_cells.evaluator import Evaluator, Lifecycle
 from pytest_cells.judge import judge
 from pytest_cells.kernels.tracebacks import plain
 from pytest_cells.lifecycles import built_in
 from pytest_cells.live import LiveKernel
-from pytest_cells.model import Cell, CellError, Json, KernelIdentity, Notebook, Outcome, Status
+from pytest_cells.model import Cell, CellError, KernelIdentity, Notebook, Outcome, Status
 from pytest_cells.plan import NOTHING_STORED, Hit, Run, decide
 from pytest_cells.report import CellFacts, CellResult, ErrorReport, LargeArtifactWarning
 from pytest_cells.walk import Walk, always_runs
 
 if TYPE_CHECKING:
     from pytest_cells.session import Session
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What somebody else decided about cells, by index: pytest's marks, for one."""
+
+    skipped: frozenset[int] = frozenset()
+    expected: frozenset[int] = frozenset()
+    """Cells that are expected to fail."""
 
 
 @dataclass
@@ -45,6 +54,8 @@ class CellRun:
     artifacts: dict[str, Artifact] = field(default_factory=dict)
     unattributed: list[str] = field(default_factory=list)
     """Artifacts that changed meanwhile and that another notebook may have written."""
+    moved: list[str] = field(default_factory=list)
+    """Inputs that changed while the cell ran: which Version it read is not known."""
     large_artifacts: list[LargeArtifactWarning] = field(default_factory=list)
     attempts: int = 0
     notes: list[str] = field(default_factory=list)
@@ -76,14 +87,18 @@ class NotebookRun:
     walk: Walk
     live: LiveKernel
 
-    def __init__(self, session: Session, notebook: Notebook, hooks: Any) -> None:
+    def __init__(self, session: Session, notebook: Notebook, hooks: Any, marks: Marks) -> None:
         self.session, self.notebook, self.hooks = session, notebook, hooks
         self.settings, self.store = session.settings, session.store
         self.folders = ArtifactFolders(session.settings, notebook.path.parent)
         self.blocked: tuple[Cell, str] | None = None
         """The cell that gave the ones below nothing, and what became of it."""
-        self._record: dict[str, Json] = {}
+        self._marks = marks
+        self._record: dict[str, CellRecord] = {}
         self._first_miss: str | None = None
+        self._told_replayed: set[int] = set()
+        self.last_bases: tuple[str, ...] = ()
+        """Names of the classes of the error that the cell evaluated last raised."""
         self._opened = False
 
     def _open(self) -> None:
@@ -102,11 +117,17 @@ class NotebookRun:
             "\n".join(setup_codes),
         )
         self.walk = Walk(self.notebook, self._inputs, self._identity, self.settings.kernel.executor, self._material)
+        for index in self._marks.skipped:
+            self.walk.set_skipped(self.notebook.cells[index], skipped=True)
         filters = _flat(self.hooks.pytest_cells_output_filters(notebook=self.notebook))
-        self.live = LiveKernel(executor, self.notebook, self.walk, self.settings, setup_codes, filters)
-        lifecycles: list[Lifecycle] = _flat(self.hooks.pytest_cells_lifecycles(notebook=self.notebook))
-        self._evaluator: Evaluator[CellRun, CellResult] = Evaluator(built_in(lifecycles), self._execute)
-        self._before: Any = self.store.get_record(self.notebook.name) if self.store else None
+        self.live = LiveKernel(
+            executor, self.notebook, self.walk, self.settings, setup_codes, filters, self._around_replay
+        )
+        self.live.expected.update(self._marks.expected)
+        self._added: list[Lifecycle] = _flat(self.hooks.pytest_cells_lifecycles(notebook=self.notebook))
+        self._evaluator: Evaluator[CellRun, CellResult] = Evaluator(built_in(self._added), self._execute)
+        before = self.store.get_record(self.notebook.name) if self.store else None
+        self._before = before or NotebookRecord({})
         self._opened = True
 
     # -- one cell ------------------------------------------------------------------------------------------
@@ -116,14 +137,20 @@ class NotebookRun:
         began = time.monotonic()
         started = self.session.kernels_started()
         if self.blocked and self.blocked[0].index >= cell.index:
-            self.blocked = None  # it is evaluated again
+            self.blocked = None  # it is evaluated again, in a kernel that has not seen the failure
+            if self._opened:
+                self.live.drop()
         run = CellRun(self.notebook, cell, self)
+        self.last_bases = ()
         try:
             self._open()
             self.walk.set_skipped(cell, skipped=cell.directives.skip is not None)
             result = self._evaluator.evaluate(run)
             if run.outcome is None and result.status != "cached" and self.blocked is None:
                 self.walk.set_skipped(cell, skipped=True)
+        except PrerequisiteSkipped as skipped:
+            self.blocked = (skipped.cell, "was skipped")
+            result = run.needs()
         except CellsError as error:
             unusable = not self._opened and self.blocked is not None
             result = run.needs() if unusable else run.failure(self._told(error))
@@ -184,8 +211,9 @@ class NotebookRun:
 
     def never_cached(self, cell: Cell) -> str | None:
         """Return why a cell is executed in every run, itself or for one above it; None for an ordinary cell."""
-        above = self.walk.always_runs_above(cell)
-        return always_runs(cell) or (f"below cell {above.label}, which always runs" if above else None)
+        above = self.walk.unknown_above(cell)
+        told = f"below cell {above.label}, which failed or always runs" if above else None
+        return self._identity.uncacheable or always_runs(cell) or told
 
     def later_hits(self, cell: Cell) -> Iterable[Trace]:
         """Yield the traces of the cells below that would hit, up to the first that would not."""
@@ -203,6 +231,7 @@ class NotebookRun:
         while True:
             run.attempts += 1
             run.inputs, outcome = self.live.execute(cell)
+            run.moved = self.walk.moved(cell, run.inputs)
             if not outcome.lost or run.attempts > self.settings.kernel.retries:
                 break
             self.live.reach(cell)
@@ -211,11 +240,25 @@ class NotebookRun:
             self.blocked = (cell, "was skipped")
             return run.result("skipped", reason=outcome.reason)
         error = judge(cell, outcome)
+        self.last_bases = error.bases if error else ()
         if error is None:
             return run.result("ok", reason=run.reason, cache_key=None if self.never_cached(cell) else run.key)
         if outcome.lost and run.attempts > 1:
             error = msgspec.structs.replace(error, evalue=f"{error.evalue}\n(seen in {run.attempts} kernels)")
         return run.failure(error)
+
+    def _around_replay(self, cell: Cell, replay: Callable[[], None]) -> bool:
+        """Replay a cell inside the lifecycles that the user added; return whether they let it run."""
+        ran: list[bool] = []
+
+        def body(run: CellRun) -> CellResult:
+            replay()
+            ran.append(True)
+            return run.result("ok")
+
+        run = CellRun(self.notebook, cell, self)
+        Evaluator[CellRun, CellResult](self._added, body).evaluate(run)
+        return bool(ran)
 
     # -- what is kept --------------------------------------------------------------------------------------
 
@@ -236,16 +279,15 @@ class NotebookRun:
         self.folders.close()
         if self.store is None or not self._record:
             return
-        before = self._before if isinstance(self._before, dict) else {}
         known = {cell.id for cell in self.notebook.cells}
-        cells = {cell_id: kept for cell_id, kept in (before.get("cells") or {}).items() if cell_id in known}
+        cells = {cell_id: kept for cell_id, kept in self._before.cells.items() if cell_id in known}
         cells.update(self._record)
         self._record = {}
-        if cells == before.get("cells"):
+        if cells == self._before.cells:
             return
         try:
             environment = self.store.put_blob(msgspec.json.encode(self._inputs.environment()))
-            self._before = {"cells": cells, "environment": environment}
+            self._before = NotebookRecord(cells, environment)
             self.store.put_record(self.notebook.name, self._before)
         except OSError:
             return  # the cell that could not be stored has told it already
@@ -254,26 +296,25 @@ class NotebookRun:
 
     def _material(self, cell: Cell) -> dict[str, str]:
         found: dict[str, str] = {}
-        for material in self.hooks.pytest_cells_key_material(notebook=self.notebook, cell=cell):
+        for material in reversed(self.hooks.pytest_cells_key_material(notebook=self.notebook, cell=cell)):
             found.update({str(name): str(value) for name, value in (material or {}).items()})
         return found
 
     def _why(self, cell: Cell, inputs: dict[str, Version], otherwise: str) -> str:
         """Say what changed since this notebook last ran: traces of equal cells elsewhere would mislead."""
-        before = self._before if isinstance(self._before, dict) else {}
-        environments: tuple[dict[str, str], dict[str, str]] = ({}, {})
-        known = (before.get("cells") or {}).get(cell.id)
+        known = self._before.cells.get(cell.id)
         if known is None:
             return NOTHING_STORED
-        if (known.get("inputs") or {}).get(ENVIRONMENT) != inputs.get(ENVIRONMENT):
-            environments = (self._stored_environment(before), self._inputs.environment())
+        environments: tuple[dict[str, str], dict[str, str]] = ({}, {})
+        if known.inputs.get(ENVIRONMENT) != inputs.get(ENVIRONMENT):
+            environments = (self._stored_environment(), self._inputs.environment())
         return why(cell, known, self._identity, inputs, self._first_miss, environments) or otherwise
 
-    def _stored_environment(self, before: Json) -> dict[str, str]:
+    def _stored_environment(self) -> dict[str, str]:
         try:
             assert self.store is not None
-            return msgspec.json.decode(self.store.get_blob(before["environment"]), type=dict[str, str])
-        except (Damaged, KeyError, TypeError, msgspec.DecodeError):
+            return msgspec.json.decode(self.store.get_blob(self._before.environment), type=dict[str, str])
+        except (Damaged, msgspec.DecodeError):
             return {}
 
     def _told(self, error: CellsError) -> CellError:
@@ -297,7 +338,16 @@ class NotebookRun:
             kernels_started=now - started,
             startup_ms=self.session.executor.startup_ms[started:now] if now > started else [],
             notes=run.notes,
+            replayed=self._newly_replayed(),
         )
+
+    def _newly_replayed(self) -> list[str]:
+        """Return the ids of cells that were replayed since this was last asked."""
+        if not self._opened:
+            return []
+        new = sorted(self.live.replayed - self._told_replayed)
+        self._told_replayed.update(new)
+        return [self.notebook.cells[index].id for index in new]
 
 
 def _raised(error: Exception) -> CellError:

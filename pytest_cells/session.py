@@ -6,7 +6,7 @@ Pytest's loop asks `NotebookRun.evaluate` cell by cell; `Session.run` asks it in
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,7 +21,7 @@ from pytest_cells.executors import load_executor
 from pytest_cells.model import Notebook
 from pytest_cells.notebooks.read import read_notebook
 from pytest_cells.report import CacheReport, CellFacts, SessionReport, build_session
-from pytest_cells.run import NotebookRun
+from pytest_cells.run import Marks, NotebookRun
 from pytest_cells.settings import Settings
 
 
@@ -62,10 +62,14 @@ class Session:
         """Read a notebook. Raises NotebookError or DirectiveError."""
         return read_notebook(path, self.settings.shown(path))
 
-    def open(self, notebook: Notebook, hooks: Any = None) -> NotebookRun:
-        """Return the run of a notebook, the same one for as long as it is not released."""
+    def open(self, notebook: Notebook, hooks: Any = None, marks: Callable[[], Marks] | None = None) -> NotebookRun:
+        """Return the run of a notebook, always the same one.
+
+        `marks` is asked once for what somebody else decided about its cells.
+        """
         if notebook.path not in self._runs:
-            self._runs[notebook.path] = NotebookRun(self, notebook, hooks if hooks is not None else self.hooks)
+            relay = hooks if hooks is not None else self.hooks
+            self._runs[notebook.path] = NotebookRun(self, notebook, relay, marks() if marks else Marks())
         return self._runs[notebook.path]
 
     def release(self, notebook: Notebook) -> None:

@@ -45,7 +45,7 @@ class KernelSettings:
     def __post_init__(self) -> None:
         at_least_zero("cells_timeout", self.timeout)
         at_least_zero("cells_kernel_retries", self.retries)
-        if self.startup_timeout <= 0:
+        if not 0 < self.startup_timeout < float("inf"):
             raise SettingsError(f"cells_startup_timeout: found {self.startup_timeout:g}, expected seconds above 0")
         one_of("cells_python3", self.python3, ("pytest", "kernelspec"))
         one_of("cells_cwd", self.cwd, ("notebook", "rootdir"))
@@ -88,7 +88,7 @@ class Settings:
 
 def at_least_zero(name: str, value: float) -> None:
     """Raise SettingsError for a negative number."""
-    if not value >= 0:
+    if not 0 <= value < float("inf"):
         raise SettingsError(f"{name}: found {value:g}, expected a number of at least 0")
 
 

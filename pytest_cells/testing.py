@@ -116,6 +116,11 @@ class CellsProject:
         path.write_text(content, encoding="utf-8")
         return path
 
+    def pytest(self, *args: str | Path, subprocess: bool = False) -> pytest.RunResult:
+        """Run pytest with these arguments only, and in the order of its own."""
+        runner = self.pytester.runpytest_subprocess if subprocess else self.pytester.runpytest_inprocess
+        return runner("-p", "no:randomly", *args)
+
     def run(self, *args: str | Path, subprocess: bool = False) -> CellsRun:
         """Run `pytest --cells` with further arguments and read its report.
 
@@ -123,9 +128,7 @@ class CellsProject:
         """
         target = self.path / REPORT
         target.unlink(missing_ok=True)
-        given = ["--cells", "-p", "no:randomly", f"--cells-report={target}", *map(str, args)]
-        runner = self.pytester.runpytest_subprocess if subprocess else self.pytester.runpytest_inprocess
-        result = runner(*given)
+        result = self.pytest("--cells", f"--cells-report={target}", *args, subprocess=subprocess)
         report = msgspec.json.decode(target.read_bytes(), type=SessionReport) if target.exists() else None
         return CellsRun(result, report)
 

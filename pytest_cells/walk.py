@@ -33,6 +33,8 @@ class Walk:
         """Cells that are not run, and so not replayed either."""
         self._notebook, self._inputs, self._material = notebook, inputs, material
         self._identity, self._executor = identity, executor
+        self._failed: set[int] = set()
+        """Cells that failed, and whose failure was expected: how far they came is not known."""
         self._below: dict[int, Version] = {}
         """The Version of `@history` below each cell, as far as cells were walked."""
 
@@ -51,15 +53,21 @@ class Walk:
     def below(self, cell: Cell, inputs: Mapping[str, Version]) -> Version:
         """Return the history that a cell leaves which read these inputs.
 
-        A cell that always runs leaves another one every time.
+        A cell that always runs, or failed as expected, leaves another one every time.
         """
-        nonce = str(time.time_ns()) if always_runs(cell) else ""
+        nonce = str(time.time_ns()) if always_runs(cell) or cell.index in self._failed else ""
         return history_after(inputs[HISTORY], self.lookup(cell), inputs, nonce)
 
-    def advance(self, cell: Cell, inputs: Mapping[str, Version]) -> None:
+    def advance(self, cell: Cell, inputs: Mapping[str, Version], *, failed: bool) -> None:
         """Note that a cell was executed with these inputs: what is below is walked anew."""
+        (self._failed.add if failed else self._failed.discard)(cell.index)
         self._below = {index: version for index, version in self._below.items() if index < cell.index}
         self._below[cell.index] = self.below(cell, inputs)
+
+    def moved(self, cell: Cell, inputs: Mapping[str, Version]) -> list[str]:
+        """Return the inputs of a cell that are no longer what they were just before it was executed."""
+        now = self._versions(cell, inputs[HISTORY])
+        return sorted(name for name in inputs.keys() | now.keys() if inputs.get(name) != now.get(name))
 
     def hit(self, cell: Cell, writes: Mapping[str, Version]) -> None:
         """Note that a cell need not be executed: below it everything is as its trace says."""
@@ -75,10 +83,11 @@ class Walk:
             (self.skipped.add if skipped else self.skipped.discard)(cell.index)
             self._below = {index: version for index, version in self._below.items() if index < cell.index}
 
-    def always_runs_above(self, cell: Cell) -> Cell | None:
-        """Return the nearest cell above that is executed in every run: what is below cannot be known before."""
+    def unknown_above(self, cell: Cell) -> Cell | None:
+        """Return the nearest cell above whose effect cannot be known beforehand: it always runs, or it failed."""
         above = (other for other in self._notebook.cells[: cell.index] if other.index not in self.skipped)
-        return next((other for other in reversed(list(above)) if always_runs(other)), None)
+        unknown = (other for other in above if always_runs(other) or other.index in self._failed)
+        return next(reversed(list(unknown)), None)
 
     def _history(self, cell: Cell) -> Version:
         history = START
@@ -96,7 +105,7 @@ class Walk:
         return {name: state.version(name) for name in self._inputs.names(cell, self._material(cell))}
 
     def _probe(self, cell: Cell) -> Callable[[str], Version]:
-        return partial(self._inputs.version, cell=cell, material=self._material(cell))
+        return partial(self._inputs.version, material=self._material(cell))
 
 
 def always_runs(cell: Cell) -> str | None:

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pytest_cells.cache.keys import semantic_directives
-from pytest_cells.cache.trace import ENVIRONMENT, HISTORY, Version, digest_of
-from pytest_cells.model import Cell, Json, KernelIdentity
+from pytest_cells.cache.trace import ENVIRONMENT, HISTORY, CellRecord, Version, digest_of
+from pytest_cells.model import Cell, KernelIdentity
 from pytest_cells.plan import describe
 
 MOST_NAMED = 3
 
 
-def remember(cell: Cell, identity: KernelIdentity, inputs: dict[str, Version], duration_ms: float) -> Json:
+def remember(cell: Cell, identity: KernelIdentity, inputs: dict[str, Version], duration_ms: float) -> CellRecord:
     """Return what is recorded of a cell that passed."""
-    return {
-        "source": digest_of(cell.source),
-        "directives": digest_of(semantic_directives(cell)),
-        "kernel": identity.key,
-        "inputs": inputs,
-        "duration_ms": duration_ms,
-    }
+    directives = digest_of(semantic_directives(cell))
+    return CellRecord(digest_of(cell.source), directives, identity.key, inputs, duration_ms)
 
 
 def why(
     cell: Cell,
-    before: Any,
+    before: CellRecord,
     identity: KernelIdentity,
     inputs: dict[str, Version],
     above: str | None,
@@ -35,15 +28,13 @@ def why(
 
     `above` names the first cell above that was not cached; `environments` are the recorded and present ones.
     """
-    if not isinstance(before, dict):
-        return None
-    if before.get("source") != digest_of(cell.source):
+    if before.source != digest_of(cell.source):
         return "its source changed"
-    if before.get("directives") != digest_of(semantic_directives(cell)):
+    if before.directives != digest_of(semantic_directives(cell)):
         return "its directives changed"
-    if before.get("kernel") != identity.key:
-        return f"the kernel changed: {_differences(before.get('kernel') or {}, identity.key)}"
-    old = before.get("inputs") or {}
+    if before.kernel != identity.key:
+        return f"the kernel changed: {_differences(before.kernel, identity.key)}"
+    old = before.inputs
     changed = sorted(name for name in old.keys() | inputs.keys() if old.get(name) != inputs.get(name))
     told = [_told(name, above, environments) for name in changed if name != HISTORY or len(changed) == 1]
     return "changed: " + ", ".join(told) if told else None

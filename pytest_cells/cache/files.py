@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
-import hashlib
 import os
+import stat
 import time
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from pytest_cells.cache.trace import ABSENT, Version, digest_of
+from pytest_cells.cache.trace import ABSENT, Version, digest_file, digest_of
 
 RACY_NS = 100_000_000
 """A file changed less than 0.1 s before it was hashed may change again without a new time stamp."""
-CHUNK = 2**20
 
 
 class Digests:
@@ -28,11 +29,13 @@ class Digests:
         """
         try:
             status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                return f"special {stat.S_IFMT(status.st_mode):o} {status.st_mtime_ns}"
             signature = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
             known = self._known.get(path)
             if known is not None and known[0] == signature:
                 return known[1]
-            digest = _sha256(path)
+            digest = digest_file(path)
         except (FileNotFoundError, NotADirectoryError):
             return ABSENT
         except OSError as error:
@@ -48,31 +51,34 @@ class Digests:
             return self.of(paths[0])
         listed: dict[str, Version] = {}
         for path in paths:
-            if path.is_dir():
-                for top, folders, names in os.walk(path):
-                    folders.sort()
-                    for name in names:
-                        inner = Path(top, name)
-                        listed[_relative(inner, folder)] = self.of(inner)
-            else:
-                listed[_relative(path, folder)] = self.of(path)
+            for inner in walk(path) if path.is_dir() else (path,):
+                listed[_relative(inner, folder)] = "folder" if inner.is_dir() else self.of(inner)
         return digest_of(listed) if paths else ABSENT
 
 
 def matches(pattern: str, folder: Path) -> list[Path]:
     """Return the files and folders that a declared input names now, in order."""
     if glob.has_magic(pattern) and not (folder / pattern).exists():
-        return sorted(Path(found) for found in glob.glob(str(folder / pattern), recursive=True))  # noqa: PTH207  # absolute
+        found = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207  # the folder's own name is no pattern
+        return sorted(folder / name for name in found)
     path = folder / pattern
     return [path] if path.exists() else []
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+def walk(folder: Path, skipped: Collection[str] = ()) -> Iterator[Path]:
+    """Yield all files and folders in a folder, links followed, each real folder once; `skipped` are folder names."""
+    seen: set[tuple[int, int]] = set()
+    for top, folders, names in os.walk(folder, followlinks=True):
+        kept = []
+        for name in sorted(set(folders) - set(skipped)):
+            with contextlib.suppress(OSError):
+                status = Path(top, name).stat()
+                if (status.st_dev, status.st_ino) not in seen:
+                    seen.add((status.st_dev, status.st_ino))
+                    kept.append(name)
+        folders[:] = kept
+        for name in (*kept, *sorted(names)):
+            yield Path(top, name)
 
 
 def _relative(path: Path, folder: Path) -> str:

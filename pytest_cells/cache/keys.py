@@ -1,16 +1,19 @@
 """What a cell depends on, by name, and the Version that each input has now.
 
-Names: `@history`, `@environment`, `@cwd`, `@setup`, `file:PATTERN`, `env:NAME`, `module:NAME`, `key:NAME`.
+Names: `@history`, `@environment`, `@cwd`, `@setup`, `@project`, `file:PATTERN`, `env:NAME`, `module:NAME`,
+`script:FILE`, `key:NAME`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pytest_cells.cache.files import Digests
-from pytest_cells.cache.modules import ModuleFinder, imported_names, path_additions, run_scripts
+from pytest_cells.cache.modules import ModuleFinder
+from pytest_cells.cache.paths import Additions, assigned, path_additions
+from pytest_cells.cache.source import facts_of
 from pytest_cells.cache.trace import ABSENT, ENVIRONMENT, FORMAT, HISTORY, Version, digest_of
 from pytest_cells.model import Cell, KernelIdentity, Notebook
 
@@ -55,7 +58,9 @@ class Inputs:
     ) -> None:
         self._notebook, self._cwd, self._rootdir = notebook, cwd, rootdir
         self._identity, self._digests, self._setup_code = identity, digests, setup_code
-        self._modules = ModuleFinder(digests, identity.site)
+        self._modules = ModuleFinder(digests, identity.site, rootdir)
+        self._sources = (setup_code, *(cell.source for cell in notebook.cells))
+        self._additions = _additions(self._sources) if identity.python else Additions()
         self._environment: tuple[int, Version] | None = None
 
     def names(self, cell: Cell, material: Mapping[str, str]) -> list[str]:
@@ -64,27 +69,37 @@ class Inputs:
         if self._setup_code:
             names.append("@setup")
         names += [dep if dep.startswith("env:") else f"file:{dep}" for dep in cell.directives.deps]
-        if self._identity.site:
-            names += [f"file:{script}" for script in run_scripts(cell.source)]
-            names += [f"module:{name}" for name in sorted(imported_names(cell.source))]
+        if self._identity.python:
+            for source in (self._setup_code, cell.source):
+                facts = facts_of(source)
+                names += [f"script:{script}" for script in facts.scripts]
+                names += [f"module:{name}" for name in sorted(facts.imports)]
+                if self._additions.unresolved and facts.imports:
+                    names.append("@project")
+            if os.environ.get("PYTHONPATH"):
+                names += ["module:sitecustomize", "module:usercustomize"]
         return list(dict.fromkeys([*names, *(f"key:{name}" for name in sorted(material))]))
 
-    def version(self, name: str, cell: Cell, material: Mapping[str, str]) -> Version:
-        """Return the Version that an input from outside the notebook has for a cell now."""
+    def version(self, name: str, material: Mapping[str, str]) -> Version:
+        """Return the Version that an input from outside the notebook has now; `material` is the cell's."""
         kind, _, rest = name.partition(":")
         if kind == "file":
-            return self._digests.of_pattern(rest, self._cwd)
+            return self._digests.of_pattern(rest, self._notebook.path.parent)
         if kind == "env":
             value = os.environ.get(rest)
             return ABSENT if value is None else digest_of(value)
         if kind == "module":
-            return self._modules.version(rest, self._search(cell)) or INSTALLED
+            return self._modules.version(rest, self._search()) or INSTALLED
+        if kind == "script":
+            return self._modules.script_version(self._cwd / rest, self._search())
         if kind == "key":
             return digest_of(material[rest]) if rest in material else ABSENT
         if name == ENVIRONMENT:
             return self._environment_version()
         if name == "@cwd":
             return Path(os.path.relpath(self._cwd, self._rootdir)).as_posix()
+        if name == "@project":
+            return self._modules.project_version()
         if name == "@setup":
             return digest_of(self._setup_code)
         return ABSENT
@@ -99,10 +114,28 @@ class Inputs:
             self._environment = (id(facts), digest_of(facts))
         return self._environment[1]
 
-    def _search(self, cell: Cell) -> list[Path]:
-        """Return the folders in which a project module may be, in the kernel's order as far as we can tell."""
+    def _search(self) -> list[Path]:
+        """Return the folders in which a project module may be; their order does not matter."""
         folders = [self._cwd]
         folders += [self._cwd / entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
-        for above in self._notebook.cells[: cell.index + 1]:
-            folders += [self._cwd / entry for entry in path_additions(above.source)]
+        folders += [self._cwd / folder for folder in self._additions.folders]
         return list(dict.fromkeys(folders))
+
+
+def _additions(sources: Iterable[str]) -> Additions:
+    """Return what all cells of a notebook add to the places of modules: a function may be called in any order."""
+    names: dict[str, str] = {}
+    folders: list[str] = []
+    unresolved = False
+    for source in sources:
+        facts = facts_of(source)
+        folders += facts.directories
+        if facts.tree is not None:
+            names.update(assigned(facts.tree))
+    for source in sources:
+        facts = facts_of(source)
+        if "sys.path" in source or "chdir" in source or "addsitedir" in source:
+            added = path_additions(facts.tree, names) if facts.tree is not None else Additions(unresolved=True)
+            folders += added.folders
+            unresolved = unresolved or added.unresolved
+    return Additions(tuple(dict.fromkeys(folders)), unresolved)

@@ -1,8 +1,9 @@
 """Find, without running anything, the project's own modules that a cell imports.
 
-A name is a project module when the folders that come before the installed packages hold it: the kernel's
-working directory, PYTHONPATH, folders that the notebook itself puts on sys.path, and editable installs.
-A package counts with all its files, since imports inside it cannot all be seen.
+A name is a project module when a folder other than those of installed packages holds it: the kernel's working
+directory, PYTHONPATH, folders that the notebook or its modules put on sys.path, and editable installs. All that
+match count, since the order at run time cannot be told; a package counts with all its files, since imports
+inside it cannot all be seen.
 """
 
 from __future__ import annotations
@@ -12,134 +13,153 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_cells.cache.files import Digests
+from pytest_cells.cache.files import Digests, walk
+from pytest_cells.cache.paths import path_additions
+from pytest_cells.cache.source import SourceFacts, facts_of
 from pytest_cells.cache.trace import digest_of
 
-PYTHON_MAGICS = frozenset({"time", "timeit", "capture", "prun"})
-"""Cell magics whose body is Python."""
-MAGIC_LINE = re.compile(r"^(\s*)(?:[%!?].*|.*\?\??\s*)$")
-ASSIGNED_MAGIC = re.compile(r"^(\s*[\w.,\s\[\]]+=\s*)[%!].*$")
-TIMED_LINE = re.compile(r"^(\s*)%{1,2}(?:time|timeit|prun)\b(?:\s+-\S+)*\s*(.*)$")
-RUN_MAGIC = re.compile(r"^\s*%run\s+(?:-\w+\s+)*(['\"]?)([^\s'\"]+)\1", re.MULTILINE)
-IMPORT_LINE = re.compile(r"^\s*(?:from|import)\s+([\w.]+)", re.MULTILINE)
-MAPPING = re.compile(r"^MAPPING[^=]*=\s*(\{.*?\})\s*$", re.MULTILINE | re.DOTALL)
+MAPPING = re.compile(r"^(MAPPING|NAMESPACES)[^=]*=\s*(\{.*?\})\s*$", re.MULTILINE | re.DOTALL)
 CODE = (".py", ".pyd", ".so")
-SKIPPED = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", "node_modules", ".venv", "venv"})
+SKIPPED = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", "node_modules", ".venv", "venv", ".tox", ".nox"})
 
 
-def imported_names(source: str) -> frozenset[str]:
-    """Return the top-level names of the modules that a cell's source imports."""
-    tree = _parse(source)
-    if tree is None:
-        return frozenset(name.split(".")[0] for name in IMPORT_LINE.findall(source))
-    return frozenset(name.split(".")[0] for name in _imports(tree))
+@dataclass
+class _Search:
+    """Where modules are looked for while one name's closure is followed."""
 
+    folders: list[Path]
+    everything: bool = False
+    """Whether some folder is unknown, so that any Python file of the project may be meant."""
 
-def run_scripts(source: str) -> tuple[str, ...]:
-    """Return the files that a cell runs by `%run`, as they are written there."""
-    return tuple(match[2] for match in RUN_MAGIC.finditer(source))
-
-
-def path_additions(source: str) -> tuple[str, ...]:
-    """Return the folders, as written, that a cell adds to sys.path by a literal string."""
-    if "sys.path" not in source:
-        return ()
-    tree = _parse(source)
-    if tree is None:
-        return ()
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Call, ast.Assign, ast.AugAssign)) and "sys.path" in ast.unparse(node):
-            found += [
-                leaf.value for leaf in ast.walk(node) if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str)
-            ]
-    return tuple(found)
+    def add(self, base: Path, facts: SourceFacts) -> None:
+        if "sys.path" not in facts.text:
+            return
+        added = path_additions(facts.tree, {"__file__": str(base / "module.py")}) if facts.tree else None
+        self.everything = self.everything or added is None or added.unresolved
+        self.folders += [base / folder for folder in (added.folders if added else ())]
 
 
 class ModuleFinder:
     """Find project modules and tell their Versions, by what is on disk now."""
 
-    def __init__(self, digests: Digests, site: Iterable[str]) -> None:
-        self._digests = digests
-        self._folders, self._mapped = _editable(site)
-        self._site = tuple(site)
-        self._closures: dict[Path, tuple[str, frozenset[str]]] = {}
+    def __init__(self, digests: Digests, site: Iterable[str], rootdir: Path) -> None:
+        self._digests, self._rootdir = digests, rootdir
+        self._site = frozenset(site)
+        self._folders, self._mapped = _editable(self._site)
+        self._closures: dict[Path, tuple[str, SourceFacts]] = {}
 
     def version(self, name: str, folders: Iterable[Path]) -> str | None:
         """Return the digest of a project module and of the project modules that it imports.
 
         None where the name is not the project's: installed, built in, or nowhere.
         """
-        search = [*folders, *self._folders]
+        files = self._closure({name}, _Search([*folders, *self._folders]))
+        own = any(label.split("/")[0].split(".")[0] == name for label in files)
+        return digest_of(files) if own else None
+
+    def script_version(self, script: Path, folders: Iterable[Path]) -> str:
+        """Return the digest of a file that `%run` executes and of the project modules that it imports."""
+        path = next((path for path in (script, script.with_name(f"{script.name}.py")) if path.is_file()), script)
+        digest, facts = self._read(path)
+        search = _Search([*folders, path.parent, *self._folders])
+        search.add(path.parent, facts)
+        return digest_of([digest, self._closure(set(facts.imports), search)])
+
+    def project_version(self) -> str:
+        """Return the digest of all Python files under rootdir: where any of them may be imported."""
+        found = {}
+        for path in walk(self._rootdir, SKIPPED):
+            if path.suffix in CODE and not path.is_dir():
+                found[str(path)] = self._digests.of(path)
+        return digest_of(found)
+
+    def _closure(self, names: set[str], search: _Search) -> dict[str, str]:
+        """Return the digests of the files that some names lead to, by what they are called."""
         files: dict[str, str] = {}
         seen: set[str] = set()
-        waiting = [name]
+        waiting = sorted(names)
         while waiting:
             current = waiting.pop()
             if current in seen:
                 continue
             seen.add(current)
-            for path, label in self._files(current, search):
-                digest, imports = self._read(path)
-                files[label] = digest
-                waiting.extend(imports - seen)
-        return digest_of(files) if any(label.split("/")[0].split(".")[0] == name for label in files) else None
+            for path, label in self._files(current, search.folders):
+                digest, facts = self._read(path)
+                files[label if label not in files else f"{label}@{path}"] = digest
+                search.add(path.parent, facts)
+                waiting.extend(sorted(facts.imports - seen))
+        if search.everything and files:
+            files["*"] = self.project_version()
+        return files
 
-    def _files(self, name: str, search: list[Path]) -> Iterator[tuple[Path, str]]:
-        mapped = self._mapped.get(name)
-        for folder in search if mapped is None else [*search, mapped.parent]:
-            package = folder / name
-            if package.is_dir() and not self._installed(package):
-                found = list(_tree(package))
-                if found:
-                    for path in found:
-                        yield path, f"{name}/{path.relative_to(package).as_posix()}"
-                    return
-            for ending in CODE:
-                single = folder / f"{name}{ending}"
-                if single.is_file():
-                    yield single, f"{name}{ending}"
-                    return
+    def _files(self, name: str, search: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+        for folder in dict.fromkeys(search):
+            if str(folder) in self._site:
+                continue
+            yield from _package(folder / name, name)
+            for path in _single(folder, name):
+                yield path, path.name
+        for place in self._mapped.get(name, ()):
+            yield from _package(place, name)
+            for path in (place, place.with_name(f"{place.name}.py")):
+                if path.is_file():
+                    yield path, f"{name}.py"
 
-    def _installed(self, path: Path) -> bool:
-        return str(path.parent) in self._site
-
-    def _read(self, path: Path) -> tuple[str, frozenset[str]]:
+    def _read(self, path: Path) -> tuple[str, SourceFacts]:
         digest = self._digests.of(path)
         known = self._closures.get(path)
         if known is None or known[0] != digest:
-            imports: frozenset[str] = frozenset()
-            if path.suffix == ".py":
+            facts = SourceFacts()
+            if path.suffix in (".py", ".ipy", ".ipynb"):
                 with contextlib.suppress(OSError):
-                    imports = imported_names(path.read_text(encoding="utf-8", errors="replace"))
-            known = self._closures[path] = (digest, imports)
+                    facts = facts_of(
+                        path.read_text(encoding="utf-8", errors="replace"), notebook=path.suffix == ".ipynb"
+                    )
+            known = self._closures[path] = (digest, facts)
         return known
 
 
-def _tree(package: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(package):
-        folders[:] = sorted(set(folders) - SKIPPED)
-        for name in sorted(names):
-            if name.endswith(CODE):
-                yield Path(folder, name)
+def _package(folder: Path, name: str) -> Iterator[tuple[Path, str]]:
+    if folder.is_dir():
+        for path in walk(folder, SKIPPED):
+            if path.suffix in CODE and not path.is_dir():
+                yield path, f"{name}/{path.relative_to(folder).as_posix()}"
 
 
-def _editable(site: Iterable[str]) -> tuple[list[Path], dict[str, Path]]:
+def _single(folder: Path, name: str) -> Iterator[Path]:
+    source = folder / f"{name}.py"
+    if source.is_file():
+        yield source
+    for ending in (".so", ".pyd"):
+        plain = folder / f"{name}{ending}"
+        if plain.is_file():
+            yield plain
+    with contextlib.suppress(OSError):
+        yield from folder.glob(f"{name}.*.so") if name.isidentifier() else ()
+
+
+def _editable(site: Iterable[str]) -> tuple[list[Path], dict[str, list[Path]]]:
     """Return the folders and single packages that editable installs put on the path."""
     folders: list[Path] = []
-    mapped: dict[str, Path] = {}
+    mapped: dict[str, list[Path]] = {}
     for entry in site:
+        with contextlib.suppress(OSError):
+            for link in os.scandir(entry):
+                if link.is_symlink():  # as flit installs
+                    mapped.setdefault(link.name.split(".")[0], []).append(Path(link.path).resolve())
         for path in sorted(Path(entry).glob("*.pth")):
             for line in _lines(path):
                 if line and not line.startswith(("#", "import ", "import\t")) and Path(entry, line).is_dir():
                     folders.append(Path(entry, line))
         for path in sorted(Path(entry).glob("__editable__*_finder.py")):
-            match = MAPPING.search("\n".join(_lines(path)))
-            if match:
-                with contextlib.suppress(ValueError, SyntaxError):
-                    mapped.update({name: Path(place) for name, place in ast.literal_eval(match[1]).items()})
+            for _, literal in MAPPING.findall("\n".join(_lines(path))):
+                with contextlib.suppress(ValueError, SyntaxError, AttributeError):
+                    for name, places in ast.literal_eval(literal).items():
+                        found = [places] if isinstance(places, str) else places
+                        mapped.setdefault(name.split(".")[0], []).extend(Path(place) for place in found)
     return folders, mapped
 
 
@@ -148,47 +168,3 @@ def _lines(path: Path) -> list[str]:
         return [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
     except OSError:
         return []
-
-
-def _parse(source: str) -> ast.Module | None:
-    """Parse a cell as Python, its magics and shell lines put aside; None where that is not possible."""
-    lines = source.splitlines()
-    if lines and lines[0].startswith("%%"):
-        magic = lines[0][2:].split(" ")[0].strip()
-        if magic not in PYTHON_MAGICS:
-            return ast.Module(body=[], type_ignores=[])
-        lines[0] = ""
-    for attempt in (lines, [_plain(line) for line in lines]):
-        try:
-            return ast.parse("\n".join(attempt))
-        except (SyntaxError, ValueError, RecursionError):
-            continue
-    return None
-
-
-def _plain(line: str) -> str:
-    timed = TIMED_LINE.match(line)
-    if timed:
-        return timed[1] + (timed[2] or "pass")
-    assigned = ASSIGNED_MAGIC.match(line)
-    if assigned:
-        return assigned[1] + "None"
-    magic = MAGIC_LINE.match(line)
-    return magic[1] + "pass" if magic else line
-
-
-def _imports(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-        elif isinstance(node, ast.Call) and node.args and _imports_by_name(node.func):
-            name = node.args[0]
-            if isinstance(name, ast.Constant) and isinstance(name.value, str):
-                yield name.value.lstrip(".")
-
-
-def _imports_by_name(function: ast.expr) -> bool:
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    return name in ("import_module", "__import__")

@@ -13,14 +13,23 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from pytest_cells.cache.trace import HISTORY, Damaged, Trace, decode_trace, digest_bytes, encode_trace
+from pytest_cells.cache.trace import (
+    HISTORY,
+    Damaged,
+    NotebookRecord,
+    Trace,
+    decode_trace,
+    digest_bytes,
+    digest_file,
+    encode_trace,
+)
 from pytest_cells.errors import StoreError
 
 MARKER = "pytest-cells-store"
@@ -43,7 +52,7 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
             marker = self.folder / MARKER
             if not marker.exists():
-                strangers = [entry.name for entry in os.scandir(self.folder) if entry.name not in FOLDERS]
+                strangers = [entry.name for entry in os.scandir(self.folder) if entry.name not in (*FOLDERS, MARKER)]
                 if strangers:
                     found = f"a folder with other things in it ({strangers[0]})"
                     raise StoreError(f"--cells-cache-dir {self.folder}: found {found}; expected an empty or new one")
@@ -74,7 +83,7 @@ class Store:
     def put_file(self, source: Path, digest: str) -> None:
         """Store a copy of a file whose digest is known."""
         path = self._blob(digest)
-        if not _same_size(path, source.stat().st_size):
+        if not (_same_size(path, source.stat().st_size) and digest_file(path) == digest):
             temporary = self._temporary()
             try:
                 shutil.copyfile(source, temporary)
@@ -90,6 +99,7 @@ class Store:
         except OSError as error:
             raise Damaged(f"stored bytes {digest[:12]} are gone ({error.strerror})") from None
         if digest_bytes(content) != digest:
+            self._blob(digest).unlink(missing_ok=True)  # or it would be taken for whole when it is stored again
             raise Damaged(f"stored bytes {digest[:12]} are altered")
         return content
 
@@ -141,14 +151,14 @@ class Store:
 
     # -- records -------------------------------------------------------------------------------------------
 
-    def put_record(self, name: str, record: Any) -> None:
-        """Keep a JSON-ready value under a name; what is there is replaced."""
+    def put_record(self, name: str, record: NotebookRecord) -> None:
+        """Keep the record of a notebook; what is there is replaced."""
         self._write(self._record(name), msgspec.json.encode(record))
 
-    def get_record(self, name: str) -> Any:
-        """Return what was kept under a name, or None where it is missing or unreadable."""
+    def get_record(self, name: str) -> NotebookRecord | None:
+        """Return the record of a notebook, or None where it is missing or not what it should be."""
         try:
-            return msgspec.json.decode(self._record(name).read_bytes())
+            return msgspec.json.decode(self._record(name).read_bytes(), type=NotebookRecord)
         except (OSError, msgspec.DecodeError):
             return None
 
@@ -179,7 +189,8 @@ class Store:
         """Mark a trace as used, at most once an hour, so that it outlives unused ones."""
         path = self._trace_path(trace)
         if time.time() - _mtime(path) > 3600:
-            for used in (path, self._blob(trace.outputs) if trace.outputs else path):
+            kept = [trace.outputs, *(artifact.digest for artifact in trace.artifacts.values() if artifact.stored)]
+            for used in (path, *(self._blob(digest) for digest in kept if digest)):
                 with contextlib.suppress(OSError):
                     os.utime(used)
 
@@ -205,13 +216,18 @@ class Store:
 
 def _rename(temporary: Path, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary.replace(path)
+    try:
+        temporary.replace(path)
+    except IsADirectoryError:  # no entry of ours is a folder
+        shutil.rmtree(path)
+        temporary.replace(path)
 
 
 def _same_size(path: Path, size: int) -> bool:
     """Tell whether a blob is there whole: a truncated one is written again."""
     try:
-        return path.stat().st_size == size
+        status = path.stat()
+        return stat.S_ISREG(status.st_mode) and status.st_size == size
     except OSError:
         return False
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from pytest_cells.model import CellError, Json
 
+CHUNK = 2**20
 FORMAT = 1
 """The version of keys and entries. A change of either makes a new number; old entries are then misses."""
 
@@ -32,6 +34,8 @@ class Artifact(msgspec.Struct, frozen=True):
     """Bytes."""
     stored: bool = False
     """Whether the bytes are in the store."""
+    sure: bool = True
+    """Whether the cell itself is known to have written it; else it is never put back over what is there."""
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -54,6 +58,23 @@ class Trace(msgspec.Struct, frozen=True):
         return digest_of([self.lookup, self.inputs])
 
 
+class CellRecord(msgspec.Struct, frozen=True):
+    """What a cell was and depended on when it last passed: for reasons and for scheduling, never for a hit."""
+
+    source: str
+    directives: str
+    kernel: dict[str, str]
+    inputs: dict[str, Version]
+    duration_ms: float = 0.0
+
+
+class NotebookRecord(msgspec.Struct, frozen=True):
+    """What is remembered of a notebook: its cells by id, and the digest of the environment."""
+
+    cells: dict[str, CellRecord]
+    environment: str = ""
+
+
 class Damaged(Exception):
     """An entry that is no entry of ours, or no longer; the text says why."""
 
@@ -69,9 +90,34 @@ def digest_bytes(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def digest_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, read in pieces. Raises OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def encode(value: Any) -> bytes:
+    """Return a value as JSON. Lone surrogates, which are no UTF-8, become their escapes as text."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_clean(msgspec.to_builtins(value)))
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_clean(key): _clean(inner) for key, inner in value.items()}
+    return [_clean(inner) for inner in value] if isinstance(value, list) else value
+
+
 def encode_trace(trace: Trace) -> bytes:
     """Return the entry for a trace: a line with format and checksum, then JSON."""
-    body = msgspec.json.encode(trace)
+    body = encode(trace)
     return f"pytest-cells trace {FORMAT} {digest_bytes(body)}\n".encode() + body
 
 
@@ -93,7 +139,7 @@ def decode_trace(entry: bytes) -> Trace:
 
 def encode_outputs(outputs: list[Json]) -> bytes:
     """Return outputs as the bytes that are stored."""
-    return msgspec.json.encode(outputs)
+    return encode(outputs)
 
 
 def decode_outputs(content: bytes) -> list[Json]:

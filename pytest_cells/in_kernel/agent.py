@@ -22,6 +22,13 @@ def _note(*paths: Any) -> None:
             _written.add(_abspath(_fsdecode(_fspath(path))))
 
 
+def _at(path: Any, folder_fd: int) -> Any:
+    """Return a path that is given relative to an open folder (as shutil.rmtree does) in full."""
+    if folder_fd in (-1, None) or isinstance(path, int):
+        return path
+    return os.path.join(os.readlink("/proc/self/fd/%d" % folder_fd), _fsdecode(_fspath(path)))
+
+
 def _opened(path: Any, mode: Any, flags: Any) -> None:
     by_mode = isinstance(mode, str) and any(letter in mode for letter in "wax+")
     if by_mode or (mode is None and isinstance(flags, int) and flags & _WRITE_FLAGS):
@@ -30,10 +37,12 @@ def _opened(path: Any, mode: Any, flags: Any) -> None:
 
 _EVENTS: "dict[str, Any]" = {
     "open": _opened,
-    "os.rename": lambda source, target, *_: _note(source, target),
-    "os.link": lambda source, target, *_: _note(target),
-    "os.symlink": lambda source, target, *_: _note(target),
-    "os.remove": lambda path, *_: _note(path),
+    "os.rename": lambda source, target, source_fd=-1, target_fd=-1: _note(
+        _at(source, source_fd), _at(target, target_fd)
+    ),
+    "os.link": lambda source, target, source_fd=-1, target_fd=-1: _note(_at(target, target_fd)),
+    "os.symlink": lambda source, target, folder_fd=-1: _note(_at(target, folder_fd)),
+    "os.remove": lambda path, folder_fd=-1: _note(_at(path, folder_fd)),
     "os.truncate": lambda path, *_: _note(path),
 }
 

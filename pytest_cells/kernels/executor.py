@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_cells.errors import KernelError
 from pytest_cells.kernels.pool import KernelPool
 from pytest_cells.kernels.specs import Identities, choose_kernel
 from pytest_cells.model import KernelIdentity, Notebook, Outcome
@@ -34,7 +35,13 @@ class JupyterExecutor:
         """Start a fresh kernel for a notebook. Raises KernelError."""
         choice = choose_kernel(notebook, self._settings.kernel)
         cwd = self._settings.working_folder(notebook)
-        return KernelSeat(self._pool, self._pool.start(choice, cwd, self._settings.kernel.startup_timeout))
+        for tries_left in range(self._settings.kernel.retries, -1, -1):
+            try:
+                return KernelSeat(self._pool, self._pool.start(choice, cwd, self._settings.kernel.startup_timeout))
+            except KernelError:
+                if not tries_left:
+                    raise
+        raise AssertionError("retries are at least 0")
 
     def close(self) -> None:
         """End all kernels and remove their files."""

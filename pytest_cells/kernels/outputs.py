@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from pytest_cells.model import Json
-
-OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\r\n])")
-TAKEN_BACK = re.compile(r"[^\n\b]\b")
 
 
 class Displays:
@@ -75,17 +71,28 @@ class OutputCollector:
 
 
 def fold(text: str) -> str:
-    r"""Apply carriage returns and backspaces.
+    r"""Apply carriage returns and backspaces, each line in one pass.
 
     >>> fold("10 %\r100 %\n")
     '100 %\n'
     """
-    while "\b" in text:
-        shorter = TAKEN_BACK.sub("", text)
-        if shorter == text:
-            break
-        text = shorter
-    return OVERWRITTEN.sub("", text.replace("\r\n", "\n")) if "\r" in text else text
+    if "\r" not in text and "\b" not in text:
+        return text
+    return "\n".join(_folded(line) for line in text.replace("\r\n", "\n").split("\n"))
+
+
+def _folded(line: str) -> str:
+    body = line.rstrip("\r")
+    kept = body[body.rfind("\r") + 1 :]
+    if "\b" in kept:
+        stack: list[str] = []
+        for letter in kept:
+            if letter != "\b":
+                stack.append(letter)
+            elif stack:
+                stack.pop()
+        kept = "".join(stack)
+    return kept + line[len(body) :]
 
 
 def _display_id(content: Json) -> str | None:

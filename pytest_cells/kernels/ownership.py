@@ -60,10 +60,15 @@ def reap() -> int:
 
 
 def kill_group(owner: Path) -> None:
-    """Kill the process group that an ownership record names, if it is still the same process."""
-    if _lives(owner) and started(_read(owner)[0]) is not None:
+    """Kill the process group that an ownership record names, unless its number belongs to another process now.
+
+    A group whose leader is gone keeps its number for as long as it has members: they are the kernel's children.
+    """
+    pid, start = _read(owner)
+    known = Path("/proc/self").exists()  # elsewhere a process cannot be told from a later one of the same number
+    if pid > 1 and known and ((start is not None and _lives(owner)) or not Path(f"/proc/{pid}").exists()):
         with contextlib.suppress(OSError):
-            os.killpg(_read(owner)[0], signal.SIGKILL)
+            os.killpg(pid, signal.SIGKILL)
 
 
 def started(pid: int) -> str | None:

@@ -5,8 +5,10 @@ No import of jupyter_client for the ordinary case, so that a cached run need not
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from pytest_cells.model import KernelIdentity, Notebook
 from pytest_cells.settings import KernelSettings
 
 NATIVE = "python3"
+PYTHON = re.compile(r"^(?:python|pypy)[\d.]*(?:\.exe)?$")
 ASK_INTERPRETER_S = 60
 
 
@@ -37,18 +40,32 @@ class KernelChoice:
 
     @property
     def ipykernel(self) -> bool:
-        """Tell whether this is the Python kernel, whose options and agent we know."""
-        return any(word.split(".")[0] in ("ipykernel_launcher", "ipykernel") for word in self.argv)
+        """Tell whether this is the Python kernel, whose options and agent we know, started by its own name."""
+        return self._launcher is not None
+
+    @property
+    def _launcher(self) -> int | None:
+        """Where in the command `ipykernel_launcher` (or `ipykernel`) stands after `-m`."""
+        for position, (flag, word) in enumerate(itertools.pairwise(self.argv), 1):
+            if flag == "-m" and word.split(".")[0] in ("ipykernel_launcher", "ipykernel"):
+                return position
+        return None
 
     @property
     def interpreter(self) -> str | None:
-        """The Python that runs the kernel, or None for other languages."""
-        if not self.ipykernel:
+        """The Python that runs the kernel, or None where it is another language's or cannot be told.
+
+        A wrapper (`env`, `conda run`, a shell) may choose any interpreter for a bare name.
+        """
+        if self._launcher is None:
             return None
-        command = self.argv[0]
-        if Path(command).name in ("python", "python3") and os.sep not in command:
-            return sys.executable  # as jupyter_client does for a bare name
-        return shutil.which(command) or command
+        before = [word for word in self.argv[: self._launcher - 1] if not word.startswith("-")]
+        command = before[-1] if before else ""
+        if not PYTHON.match(Path(command).name):
+            return None
+        if os.sep in command:
+            return command
+        return sys.executable if len(before) == 1 else None  # as jupyter_client does for a bare name
 
     @property
     def local(self) -> bool:
@@ -102,11 +119,13 @@ class Identities:
         if interpreter_path is None:
             command = shutil.which(choice.argv[0]) or choice.argv[0]
             key["argv"] = json.dumps([Path(command).name, *choice.argv[1:]])
-            return KernelIdentity(key, lambda: _executable_facts(command, choice))
+            python = choice.language == "python"
+            unknown = "which Python runs its kernel cannot be told from its kernelspec" if python else None
+            return KernelIdentity(key, lambda: _executable_facts(command, choice), (), python, unknown)
         facts, site = self._describe(interpreter_path)
         key["python"], key["platform"] = facts["python"], facts["platform"]
         key["arguments"] = json.dumps(choice.argv[1:])
-        return KernelIdentity(key, lambda: self._describe(interpreter_path)[0], site)
+        return KernelIdentity(key, lambda: self._describe(interpreter_path)[0], site, python=True)
 
     def _describe(self, path: str) -> tuple[dict[str, str], tuple[str, ...]]:
         known = self._described.get(path)

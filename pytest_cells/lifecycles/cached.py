@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_cells.artifacts import keep, put_back
 from pytest_cells.cache.trace import HISTORY, Artifact, Damaged, Trace, encode_outputs
 from pytest_cells.evaluator import Lifecycle, Skip
-from pytest_cells.plan import Hit
+from pytest_cells.plan import Hit, describe
 from pytest_cells.report import MB, CellResult, large
 
 if TYPE_CHECKING:
@@ -33,10 +33,8 @@ class Cached(Lifecycle):
         run.run.store.touch(trace)
         run.run.passed(run.cell, run.inputs, trace.duration_ms)
         run.large_artifacts = large(run.cell, trace.artifacts, run.run.settings.artifacts.max_mb)
-        replayed = run.cell.index in run.run.live.replayed
         reason = decision.reason + (f"; put back {', '.join(restored)}" if restored else "")
-        saved_ms = 0.0 if replayed else trace.duration_ms
-        return Skip(run.result("cached", cache_key=trace.key, reason=reason, saved_ms=round(saved_ms, 3)))
+        return Skip(run.result("cached", cache_key=trace.key, reason=reason, saved_ms=trace.duration_ms))
 
     def teardown(self, run: CellRun, result: CellResult | None) -> None:
         """Store the trace of a cell that was executed and passed."""
@@ -48,9 +46,15 @@ class Cached(Lifecycle):
         if run.run.never_cached(run.cell):
             return
         run.run.passed(run.cell, run.inputs, run.outcome.duration_ms)
+        if run.moved:
+            changed = ", ".join(describe(name) for name in run.moved)
+            run.notes.append(f"{run.notebook.name}::{run.cell.label} not stored, changed while it ran: {changed}")
+            return
         if run.unattributed:
-            labels = ", ".join(run.run.folders.label(path) for path in run.unattributed)
-            run.notes.append(f"not stored, another notebook may have written {labels}")
+            labels = ", ".join(run.run.folders.shown(path) for path in run.unattributed)
+            run.notes.append(
+                f"{run.notebook.name}::{run.cell.label} not stored: it cannot be told whether it wrote {labels}"
+            )
             return
         try:
             store_trace(run, run.run.store)
@@ -91,7 +95,7 @@ def verify(run: CellRun, trace: Trace, store: Store) -> list[str]:
     wrong = {
         label: artifact
         for label, artifact in trace.artifacts.items()
-        if digests.of(folders.place(label)) != (artifact.digest or "absent")
+        if artifact.digest is not None and digests.of(folders.place(label)) != artifact.digest
     }
     if wrong:
         later: dict[str, Artifact] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_cells.artifacts import Seen, changes, record, split_by_writer
+from pytest_cells.artifacts import Seen, changes, nameable, record, split_by_writer
 from pytest_cells.evaluator import Lifecycle, Skip
 from pytest_cells.report import large
 
@@ -25,15 +25,17 @@ class Collected(Lifecycle):
         return None
 
     def teardown(self, run: CellRun, result: CellResult | None) -> None:
-        """Note what has changed; where other notebooks may write too, only what this kernel wrote."""
-        changed, removed = changes(self._before, run.run.folders.snapshot())
+        """Note what has changed. What the kernel does not say that it wrote may be somebody else's."""
+        folders = run.run.folders
+        changed, removed = changes(self._before, folders.snapshot())
         self._before = {}
-        run.run.folders.suspect(changed)
-        if run.outcome and run.outcome.written:
-            run.run.folders.suspect(run.outcome.written)
+        written = run.outcome.written if run.outcome else None
+        folders.suspect([*changed, *(written or ())])
+        mine, unknown = split_by_writer([path for path in changed if nameable(path)], written)
         if run.run.settings.shared_run:
-            written = run.outcome.written if run.outcome else None
-            changed, run.unattributed = split_by_writer(changed, written)
-            removed, _ = split_by_writer(removed, written)
-        run.artifacts = record(run.run.folders, changed, removed, run.run.session.digests)
+            run.unattributed, unknown = unknown, []
+        run.unattributed += [path for path in changed if not nameable(path)]
+        digests = run.run.session.digests
+        run.artifacts = record(folders, mine, split_by_writer(removed, written)[0], digests, sure=True)
+        run.artifacts |= record(folders, unknown, (), digests, sure=written is None)
         run.large_artifacts = large(run.cell, run.artifacts, run.run.settings.artifacts.max_mb)

@@ -14,12 +14,11 @@ from functools import partial
 from typing import Any
 
 from pytest_cells.errors import DirectiveError, did_you_mean
-from pytest_cells.model import Directives, Raises
+from pytest_cells.model import DIRECTIVE_COMMENT, Directives, Raises
 
-COMMENT = re.compile(r"^\s*(?:#|//|--)+\s*cells:(?P<body>.*)$")
 ANY_COMMENT = re.compile(r"^\s*(?:#|//|--)")
-NAME = re.compile(r"^\w[\w.+-]*$")
-DOTTED = re.compile(r"^[^\W\d]\w*(\.[^\W\d]\w*)*$")
+NAME = re.compile(r"\w[\w.+-]*")
+DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 FLAGS = frozenset({"skip", "xfail", "raises"})
 """Keys that mean something without a value."""
 KEYS = frozenset({"name", "skip", "raises", "match", "xfail", "timeout", "cache", "deps"})
@@ -74,7 +73,7 @@ def leading_comments(source: str) -> list[tuple[int, str]]:
     """
     found = []
     for number, line in enumerate(source.splitlines(), 1):
-        match = COMMENT.match(line)
+        match = DIRECTIVE_COMMENT.match(line)
         if match:
             found.append((number, match["body"]))
         elif line.strip() and not ANY_COMMENT.match(line) and not (number == 1 and line.startswith("%%")):
@@ -106,8 +105,8 @@ def _from_tag(tag: str) -> Pairs:
     strict = tag.startswith("cells:")
     body = tag[len("cells:") :] if strict else tag
     key, separator, value = _split_tag(body)
-    if key in KEYS and (separator or key in FLAGS):
-        return [(key, value if separator else True)]
+    if key in KEYS and (separator or key in FLAGS or strict):
+        return [_pair(key, separator, value)]
     if strict:
         raise _Complaint(f"unknown directive {key!r}", did_you_mean(key, KEYS))
     if separator and difflib.get_close_matches(key, KEYS, n=1, cutoff=0.8):
@@ -149,20 +148,25 @@ def _from_comment(body: str) -> Pairs:
     pairs: Pairs = []
     for word in words:
         key, separator, value = word.partition("=")
-        pairs.append((key, value if separator else True))
+        pairs.append(_pair(key, separator, value))
     return pairs
+
+
+def _pair(key: str, separator: str, value: str) -> tuple[str, Any]:
+    """Return a key with its value; one that stands alone must be a flag, or unknown, which is told later."""
+    if not separator and key in KEYS - FLAGS:
+        raise _Complaint(f"{key!r} has no value", f"write {key}=VALUE")
+    return key, value if separator else True
 
 
 def _checked(key: str, value: Any) -> Any:
     if key not in KEYS:
         raise _Complaint(f"unknown directive {key!r}", did_you_mean(key, KEYS))
-    if value is True and key not in FLAGS and key != "cache":
-        raise _Complaint(f"{key!r} has no value", f"write {key}=VALUE")
     return _CHECKS[key](value)
 
 
 def _name(value: Any) -> str:
-    if not isinstance(value, str) or not NAME.match(value):
+    if not isinstance(value, str) or not NAME.fullmatch(value):
         expected = "letters, digits, '_', '-', '.' and '+', beginning with a letter, digit or '_'"
         raise _Complaint(f"found name {value!r}", f"expected {expected}")
     return value
@@ -179,7 +183,7 @@ def _reason(value: Any) -> str:
 def _raises(value: Any) -> Raises:
     if value is True or value == "":
         return Raises()
-    if not isinstance(value, str) or not DOTTED.match(value):
+    if not isinstance(value, str) or not DOTTED.fullmatch(value):
         raise _Complaint(f"found raises={value!r}", "expected the name of an error's class, such as ValueError")
     return Raises(value)
 
@@ -187,7 +191,7 @@ def _raises(value: Any) -> Raises:
 def _match(value: Any) -> str:
     try:
         re.compile(value)
-    except (re.error, TypeError) as error:
+    except (re.error, TypeError, OverflowError, RecursionError) as error:
         raise _Complaint(f"found match={value!r}: {error}", "expected a regular expression") from None
     return str(value)
 
@@ -195,7 +199,7 @@ def _match(value: Any) -> str:
 def _timeout(value: Any) -> float:
     try:
         seconds = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = -1.0
     if isinstance(value, bool) or not 0 <= seconds < float("inf"):
         raise _Complaint(f"found timeout={value!r}", "expected seconds, such as timeout=30; 0 means no limit")
@@ -211,7 +215,9 @@ def _cache(value: Any) -> bool:
 
 
 def _deps(value: Any) -> list[str]:
-    words = re.split(r"[,\s]+", value) if isinstance(value, str) else _list(value)
+    words = re.split(r"[,\s]+", value) if isinstance(value, str) else value
+    if not isinstance(words, (list, tuple)):
+        raise _Complaint(f"found deps={value!r}", "expected paths, globs or env:NAME")
     for word in words:
         if not isinstance(word, str):
             raise _Complaint(f"found deps={value!r}", "expected paths, globs or env:NAME")

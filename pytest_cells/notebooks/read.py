@@ -16,7 +16,7 @@ from pytest_cells.errors import DirectiveError, NotebookError
 from pytest_cells.model import Cell, Notebook
 from pytest_cells.notebooks.directives import parse_directives
 
-CELL_ID = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
+CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def read_notebook(path: Path, name: str) -> Notebook:
@@ -32,6 +32,7 @@ def read_notebook(path: Path, name: str) -> Notebook:
     document = _document(content, name)
     cells: list[Cell] = []
     seen: set[str] = set()
+    taken = {raw.get("id") for raw in document["cells"] if isinstance(raw.get("id"), str)}
     for position, raw in enumerate(document["cells"], 1):
         if raw.get("cell_type") != "code":
             continue
@@ -39,8 +40,10 @@ def read_notebook(path: Path, name: str) -> Notebook:
         source = _source(raw, name, position)
         metadata = raw.get("metadata")
         cell_id = raw.get("id")
-        if not isinstance(cell_id, str) or not CELL_ID.match(cell_id) or cell_id in seen:
+        if not isinstance(cell_id, str) or not CELL_ID.fullmatch(cell_id) or cell_id in seen:
             cell_id = f"cell-{index + 1}"
+            while cell_id in taken:  # another cell's own id, however unlikely
+                cell_id += "_"
         seen.add(cell_id)
         directives = parse_directives(
             name, f"cell {index + 1} ({cell_id})", source, metadata if isinstance(metadata, dict) else {}
@@ -92,7 +95,7 @@ def _upgraded(content: bytes, name: str) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             reads: Any = nbformat.reads  # untyped
-            document: dict[str, Any] = reads(content.decode("utf-8"), as_version=4)
+            document: dict[str, Any] = reads(content.decode("utf-8-sig"), as_version=4)
             for cell in document["cells"]:
                 cell.pop("id", None)
     except Exception as error:  # nbformat raises whatever the broken file makes it stumble over

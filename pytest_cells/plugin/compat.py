@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from _pytest.fixtures import TopRequest
 from _pytest.mark.structures import Mark, MarkDecorator
+from _pytest.outcomes import OutcomeException
+from _pytest.skipping import evaluate_skip_marks, evaluate_xfail_marks
 from _pytest.terminal import KNOWN_TYPES
 
 
@@ -66,3 +68,19 @@ def count_cached_as_good(config: pytest.Config) -> None:
         return "green" if only_cached and reporter.stats.get("cached") else colour
 
     reporter._determine_main_color = determine
+
+
+def is_skipped(item: pytest.Item) -> bool:
+    """Tell whether a mark skips an item; a mark that cannot be evaluated is pytest's to tell."""
+    try:
+        return evaluate_skip_marks(item) is not None
+    except (Exception, OutcomeException):
+        return False
+
+
+def is_expected_to_fail(item: pytest.Item) -> bool:
+    """Tell whether a mark expects an item to fail."""
+    try:
+        return not item.config.option.runxfail and evaluate_xfail_marks(item) is not None
+    except (Exception, OutcomeException):
+        return False

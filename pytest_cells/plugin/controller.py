@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,7 @@ def configure(config: pytest.Config) -> None:
     config.pluginmanager.register(fixtures, "pytest_cells_fixtures")
     if settings.kernel.executor != "jupyter":
         _load_executor_now(session)
+    end_on_sigterm(config)
     if hasattr(config, "workerinput"):
         return
     _prepare_store(config, session)
@@ -38,6 +42,18 @@ def configure(config: pytest.Config) -> None:
         from pytest_cells.plugin.xdist import XdistHooks
 
         config.pluginmanager.register(XdistHooks(session), "pytest_cells_xdist")
+
+
+def end_on_sigterm(config: pytest.Config) -> None:
+    """Let SIGTERM end pytest as Ctrl-C does, so that kernels end too; who has a handler already keeps it."""
+
+    def stop(signum: int, frame: Any) -> None:
+        raise KeyboardInterrupt("ended by SIGTERM")
+
+    with contextlib.suppress(ValueError):  # not the main thread
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, stop)
+            config.add_cleanup(partial(signal.signal, signal.SIGTERM, signal.SIG_DFL))  # type: ignore[arg-type]
 
 
 def _load_executor_now(session: Session) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
+import contextlib
 import fnmatch
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,17 @@ import pytest
 from pytest_cells.errors import CellsError
 from pytest_cells.model import Cell, Notebook
 from pytest_cells.plugin import compat
+from pytest_cells.plugin.failure import CellFailureRepr
 from pytest_cells.plugin.options import FILES
 from pytest_cells.report import CellFacts
-from pytest_cells.run import NotebookRun
+from pytest_cells.run import Marks, NotebookRun
 from pytest_cells.session import Session
 
 FACTS = pytest.StashKey[CellFacts]()
 SESSION = pytest.StashKey[Session]()
 MARKS = pytest.StashKey[set[str]]()
+PYTESTS_OWN = frozenset({"filterwarnings", "parametrize", "skip", "skipif", "usefixtures", "xfail"})
+"""Marks that do something: a tag of this name does not become one (`skip` and `xfail` are directives)."""
 CHECKPOINTS = ".ipynb_checkpoints"
 
 
@@ -32,19 +37,42 @@ class CellFailed(Exception):
         self.facts = facts
 
 
-class CellFile(pytest.File):
-    """One notebook."""
+def cell_failed(facts: CellFacts, bases: tuple[str, ...]) -> CellFailed:
+    """Return the exception for a failed cell: also an instance of the built-in error that the cell raised.
 
+    So `pytest.mark.xfail(raises=ValueError)` means in a cell what it means elsewhere.
+    """
+    for name in bases:
+        found = getattr(builtins, name, None)
+        if isinstance(found, type) and issubclass(found, Exception) and found is not Exception:
+            with contextlib.suppress(TypeError):
+                made: CellFailed = type("CellFailed", (CellFailed, found), {})(facts)
+                return made
+    return CellFailed(facts)
+
+
+class CellFile(pytest.Module):
+    """One notebook. A Module, as pytest's own text doctests are, so that module-scoped fixtures apply."""
+
+    obj = None
     notebook: Notebook
+    items: list[CellItem]
 
-    def collect(self) -> Iterator[CellItem]:
-        """Yield an item for every code cell. The cache is not looked at: all workers must collect the same."""
+    def collect(self) -> Iterable[CellItem]:
+        """Return an item for every code cell. The cache is not looked at: all workers must collect the same."""
         try:
             self.notebook = self.config.stash[SESSION].read(self.path)
         except CellsError as error:
             raise self.CollectError(str(error)) from None
-        for cell in self.notebook.cells:
-            yield CellItem.from_parent(self, name=cell.label, cell=cell)
+        self.items = [CellItem.from_parent(self, name=cell.label, cell=cell) for cell in self.notebook.cells]
+        return self.items
+
+    def marks(self) -> Marks:
+        """Return what marks say of all cells, also of those that were not selected."""
+        return Marks(
+            frozenset(item.cell.index for item in self.items if compat.is_skipped(item)),
+            frozenset(item.cell.index for item in self.items if compat.is_expected_to_fail(item)),
+        )
 
 
 class CellItem(pytest.Item):
@@ -56,9 +84,11 @@ class CellItem(pytest.Item):
         super().__init__(**more)
         self.cell = cell
         compat.prepare_fixtures(self)
+        self.extra_keyword_matches.update(cell.directives.tags)
         for tag in cell.directives.tags:
-            _register_mark(self.config, tag)
-            self.add_marker(compat.mark_of(tag))
+            if tag not in PYTESTS_OWN:
+                _register_mark(self.config, tag)
+                self.add_marker(compat.mark_of(tag))
         if cell.directives.skip is not None:
             self.add_marker(pytest.mark.skip(reason=cell.directives.skip))
         if cell.directives.xfail is not None:
@@ -67,7 +97,7 @@ class CellItem(pytest.Item):
     @property
     def run(self) -> NotebookRun:
         """The run of this cell's notebook, with the hooks that act on its folder."""
-        return self.config.stash[SESSION].open(self.parent.notebook, self.ihook)
+        return self.config.stash[SESSION].open(self.parent.notebook, self.ihook, self.parent.marks)
 
     def _initrequest(self) -> None:
         """Be ready to run again: pytest's runner asks for this."""
@@ -80,6 +110,7 @@ class CellItem(pytest.Item):
 
     def runtest(self) -> None:
         """Evaluate the cell, and tell pytest by raising where it did not pass."""
+        self.user_properties[:] = [pair for pair in self.user_properties if not pair[0].startswith("cells.")]
         facts = self.run.evaluate(self.cell)
         self.stash[FACTS] = facts
         result = facts.result
@@ -93,13 +124,11 @@ class CellItem(pytest.Item):
         if result.status == "skipped":
             raise compat.skipped_here(result.reason or "")
         if result.status == "error":
-            raise CellFailed(facts)
+            raise cell_failed(facts, self.run.last_bases)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show a failed cell as its notebook shows it; anything else as pytest does."""
         if isinstance(excinfo.value, CellFailed):
-            from pytest_cells.plugin.reports import CellFailureRepr
-
             return CellFailureRepr(excinfo.value.facts)
         return super().repr_failure(excinfo, style)
 

@@ -82,7 +82,7 @@ def read_settings(config: pytest.Config) -> Settings:
                 executor=_text(config, "cells_executor") or "jupyter",
                 timeout=_number(config, "cells_timeout", 300.0),
                 startup_timeout=_number(config, "cells_startup_timeout", 60.0),
-                retries=int(_number(config, "cells_kernel_retries", 1)),
+                retries=_whole(config, "cells_kernel_retries", 1),
                 python3=_text(config, "cells_python3") or "pytest",  # type: ignore[arg-type]  # validated there
                 cwd=_text(config, "cells_cwd") or "notebook",  # type: ignore[arg-type]
             ),
@@ -119,6 +119,13 @@ def _text(config: pytest.Config, name: str) -> str:
     """Return an option's value, else the ini value of the same name."""
     given = config.getoption(name, None)
     return str(given if given is not None else config.getini(name) or "").strip()
+
+
+def _whole(config: pytest.Config, name: str, default: int) -> int:
+    number = _number(config, name, default)
+    if number != number or number in (float("inf"), -float("inf")) or number != int(number):
+        raise pytest.UsageError(f"{name}: found {number:g}, expected a whole number")
+    return int(number)
 
 
 def _number(config: pytest.Config, name: str, default: float) -> float:

@@ -1,96 +1,19 @@
-"""Facts onto pytest's reports and back, and how a failed cell is shown."""
+"""Facts onto pytest's reports and back."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import pytest
 
-from pytest_cells.kernels.tracebacks import plain
+from pytest_cells.plugin.failure import CellFailureRepr
 from pytest_cells.plugin.items import FACTS, CellItem
-from pytest_cells.report import CellFacts, facts_from_builtins, facts_to_builtins
+from pytest_cells.report import CellFacts, ErrorReport, facts_from_builtins, facts_to_builtins
 from pytest_cells.session import expected_failure
 
 ATTRIBUTE = "cells"
 """Where a report carries our facts: as JSON-ready data, since anything else crashes an xdist worker."""
-CONTEXT_LINES = 12
-"""Lines of source shown on either side of the failing one."""
-STREAM_LINES = 40
-
-
-@dataclass(frozen=True)
-class CrashLine:
-    """What pytest's short summary and JUnit show of a failure."""
-
-    path: str
-    lineno: int
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.lineno}: {self.message}"
-
-
-class CellFailureRepr:
-    """A failed cell: where it is, its source with an arrow, and the kernel's own traceback."""
-
-    def __init__(self, facts: CellFacts) -> None:
-        self.facts = facts
-        result, error = facts.result, facts.result.error
-        message = f"{error.ename}: {_first_line(error.evalue)}".rstrip(": ") if error else "failed"
-        self.reprcrash = CrashLine(facts.notebook, result.line or 1, message)
-
-    def __str__(self) -> str:
-        import io
-
-        from _pytest._io import TerminalWriter
-
-        buffer = io.StringIO()
-        writer = TerminalWriter(buffer)
-        writer.hasmarkup = False
-        self.toterminal(writer)
-        return buffer.getvalue().rstrip("\n")
-
-    def toterminal(self, tw: Any) -> None:
-        """Write to a terminal, in colours where it has them."""
-        facts, error = self.facts, self.facts.result.error
-        line = f", line {facts.result.line}" if facts.result.line else ""
-        tw.line(f"{facts.notebook}, {facts.position} ({_label(facts)}){line}", bold=True)
-        tw.line()
-        self._source(tw)
-        if error is None:
-            return
-        frames = _user_frames(error.traceback)
-        if frames:
-            tw.line()
-            for part in frames:
-                tw.line(part if tw.hasmarkup else plain(part))
-        told = f"{error.ename}: {error.evalue}" if error.evalue else error.ename
-        last = plain(frames[-1]).splitlines() if frames else []
-        if not last or error.ename not in last[-1] or _first_line(error.evalue) not in "\n".join(last):
-            tw.line()
-            for number, text in enumerate(told.splitlines()):
-                tw.line(f"E   {text}" if not number else f"    {text}", red=True, bold=not number)
-        if facts.result.reason:
-            tw.line()
-            tw.line(f"run because: {facts.result.reason}", light=True)
-
-    def _source(self, tw: Any) -> None:
-        lines = self.facts.source.splitlines()
-        at = self.facts.result.line
-        first, last = 1, len(lines)
-        if at is not None and 1 <= at <= len(lines):
-            first, last = max(1, at - CONTEXT_LINES), min(last, at + CONTEXT_LINES)
-        else:
-            at, last = None, min(last, 2 * CONTEXT_LINES)
-        if first > 1:
-            tw.line(f"     … {first - 1} lines")
-        for number in range(first, last + 1):
-            arrow = "-->" if number == at else "   "
-            tw.line(f"{arrow} {number:3d} | {lines[number - 1]}", red=number == at)
-        if last < len(lines):
-            tw.line(f"     … {len(lines) - last} more lines")
 
 
 def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
@@ -103,6 +26,10 @@ def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRe
         if facts is not None and report.skipped and hasattr(report, "wasxfail"):
             item.run.expect_failure(item.cell)
             facts = expected_failure(facts, str(report.wasxfail).removeprefix("reason: "))
+        if facts is not None and report.failed and facts.result.status != "error":
+            facts = _overruled(facts, report)
+    elif call.when == "teardown" and report.failed:
+        facts = _overruled(item.stash[FACTS], report) if FACTS in item.stash else None
     elif call.when == "setup" and report.skipped:
         facts = item.run.skip(item.cell, _skip_reason(report))
     elif call.when == "setup" and report.failed:
@@ -110,6 +37,13 @@ def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRe
     if facts is not None:
         nodeid = msgspec.structs.replace(facts.result, nodeid=item.nodeid)
         setattr(report, ATTRIBUTE, facts_to_builtins(msgspec.structs.replace(facts, result=nodeid)))
+
+
+def _overruled(facts: CellFacts, report: pytest.TestReport) -> CellFacts:
+    """Return the facts of a cell that passed where pytest says otherwise (strict xpass, a fixture's teardown)."""
+    lines = report.longreprtext.strip().splitlines()
+    error = ErrorReport("TeardownFailed" if report.when == "teardown" else "Failed", lines[-1] if lines else "")
+    return msgspec.structs.replace(facts, result=msgspec.structs.replace(facts.result, status="error", error=error))
 
 
 def facts_of(report: Any) -> CellFacts | None:
@@ -140,21 +74,6 @@ def status_of(report: Any, *, verbose: bool) -> Any:
     return report.outcome, letter, (f"{report.outcome.upper()}{told}", {colour: True})
 
 
-def _label(facts: CellFacts) -> str:
-    return facts.result.cell_name or facts.result.cell_id
-
-
-def _first_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[0] if lines else ""
-
-
 def _skip_reason(report: pytest.TestReport) -> str:
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
     return reason.removeprefix("Skipped: ")
-
-
-def _user_frames(traceback: list[str]) -> list[str]:
-    """Return a traceback without IPython's rule and heading, which say nothing here."""
-    kept = [part.rstrip("\n") for part in traceback]
-    return [part for part in kept if plain(part).strip() and not set(plain(part).strip()) <= {"-"}]

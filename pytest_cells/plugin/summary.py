@@ -16,6 +16,7 @@ from pytest_cells.plugin.reports import facts_of, restore_failure
 from pytest_cells.report import CellFacts, CellResult, ErrorReport, SessionReport, build_session, to_json
 from pytest_cells.session import Session
 
+STOPPED = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR)
 LAST_REPORT = "last-report.json"
 
 
@@ -63,7 +64,7 @@ class Summary:
     # -- writing -------------------------------------------------------------------------------------------
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Build the report and write its file."""
         listed = {name: cells for name in self._names if (cells := self._cells(name)) is not None}
         self._report = build_session(
@@ -72,8 +73,9 @@ class Summary:
             self._unread,
             total_duration_ms=(time.monotonic() - self._began) * 1000,
             cache=self._session.cache_report(),
+            stopped=exitstatus in STOPPED,
         )
-        if self._session.store is not None and self._report.runs and not self._config.option.collectonly:
+        if self._session.store is not None and self._facts:
             with contextlib.suppress(OSError):
                 _write(self._session.store.folder / LAST_REPORT, self._report)
         target = self._config.getoption("cells_report")
@@ -82,6 +84,7 @@ class Summary:
                 _write(Path(self._config.invocation_params.dir, target), self._report)
             except OSError as error:
                 self._problem = f"--cells-report {target}: cannot be written: {error.strerror or error}"
+                session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Write what became of the cells."""
@@ -136,10 +139,9 @@ class Summary:
 def told_in_a_line(report: SessionReport) -> str:
     """Say in one line what ran, in how many kernels, and what the cache saved."""
     results = [result for run in report.runs for result in run.cell_results]
-    counts = {status: sum(result.status == status for result in results) for status in ("cached", "ok", "error")}
-    run = counts["ok"] + counts["error"]
+    run = sum(result.attempts > 0 for result in results)
     kernels = report.kernels.started
-    words = [f"{counts['cached']} cached"] if report.cache.enabled else []
+    words = [f"{report.cache.hits} cached"] if report.cache.enabled else []
     words.append(f"{run} run in {kernels} kernel{'s' * (kernels != 1)}" if kernels else f"{run} run, no kernel started")
     if report.cache.saved_ms >= 1:
         words.append(f"{_seconds(report.cache.saved_ms)} saved")

@@ -79,6 +79,8 @@ class NotebookScheduling:
         if self.collection is not None and list(collection) != self.collection:
             other = next(iter(self.node2collection))
             self.log(report_collection_diff(self.collection, collection, other.gateway.id, node.gateway.id))
+            del self._pending[node]  # its indices mean other items
+            node.shutdown()
             return
         self.node2collection[node] = list(collection)
 
@@ -109,7 +111,7 @@ class NotebookScheduling:
 
     def remove_node(self, node: Any) -> str | None:
         """Drop a worker; where it crashed, return the item that it ran and queue the others it held."""
-        pending = self._pending.pop(node)
+        pending = self._pending.pop(node, [])
         if not pending:
             return None
         assert self.collection is not None
@@ -165,10 +167,9 @@ class NotebookScheduling:
         """Return how long a notebook took when it last ran, in ms, or a guess."""
         name = notebook_of(collection[unit[0]])
         record = self._session.store.get_record(name) if self._session.store and name else None
-        cells = record.get("cells") if isinstance(record, dict) else None
-        if not isinstance(cells, dict):
+        if record is None:
             return len(unit) * UNKNOWN_CELL_MS
-        return float(sum(cell.get("duration_ms", 0.0) for cell in cells.values()))
+        return sum(cell.duration_ms for cell in record.cells.values())
 
 
 def notebook_of(nodeid: str) -> str | None:

@@ -96,7 +96,7 @@ def test_lifecycle_that_raises(cells_project):
 def test_misspelt_hook(cells_project):
     """A hook that is none of ours is pytest's own error, with or without --cells."""
     cells_project.file("conftest.py", "def pytest_cells_lifecycle(notebook): return []\n")
-    result = cells_project.pytester.runpytest_inprocess()
+    result = cells_project.pytest()
     assert "unknown hook 'pytest_cells_lifecycle'" in result.stdout.str()
 
 
@@ -159,6 +159,6 @@ def test_executor_that_fails(cells_project, monkeypatch):
     """An executor that was asked for and fails is a usage error: there is no fallback."""
     install(cells_project, monkeypatch, broken="echo_executor:broken")
     cells_project.notebook(NB, "x = 1")
-    result = cells_project.pytester.runpytest_inprocess("--cells", "--cells-executor=broken")
+    result = cells_project.pytest("--cells", "--cells-executor=broken")
     assert 4 == result.ret
     assert "OSError: no connection" in result.stderr.str()

@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -133,7 +134,7 @@ def test_report_lists_every_cell_and_validates(cells_project):
 def test_report_to_stdout_and_last_report(cells_project):
     """`-` prints the report, and the last one is always kept with the cache."""
     cells_project.notebook(NB, "x = 1")
-    result = cells_project.pytester.runpytest_inprocess("--cells", "--cells-report=-")
+    result = cells_project.pytest("--cells", "--cells-report=-")
     assert '"schema_version": 1' in result.stdout.str()
     last = json.loads((cells_project.path / ".pytest_cache/d/cells/last-report.json").read_text())
     assert ["ok"] == [cell["status"] for cell in last["runs"][0]["cell_results"]]
@@ -143,7 +144,7 @@ def test_report_that_cannot_be_written(cells_project):
     """A report that cannot be written is told, and the results are still shown."""
     cells_project.notebook(NB, "x = 1")
     cells_project.file("taken", "")
-    result = cells_project.pytester.runpytest_inprocess("--cells", "--cells-report=taken/r.json")
+    result = cells_project.pytest("--cells", "--cells-report=taken/r.json")
     assert "--cells-report taken/r.json: cannot be written" in result.stdout.str()
     result.assert_outcomes(passed=1)
 
@@ -204,6 +205,9 @@ def test_missing_kernel(cells_project):
     ("args", "told"),
     [
         (["--cells-timeout=-1"], "cells_timeout: found -1"),
+        (["--cells-timeout=inf"], "cells_timeout: found inf"),
+        (["-o", "cells_kernel_retries=1.5"], "found 1.5, expected a whole number"),
+        (["-o", "cells_startup_timeout=nan"], "cells_startup_timeout: found nan"),
         (["--cells-executor=nope"], "no such executor is installed"),
         (["--cells-force", "--cells-no-cache"], "give one of them"),
         (["-o", "cells_cwd=elsewhere"], "expected one of notebook, rootdir"),
@@ -215,7 +219,7 @@ def test_wrong_options(cells_project, args, told):
     """An option that cannot be used is a usage error, at once."""
     cells_project.notebook(NB, "x = 1")
     cells_project.file("full/something.txt", "")
-    result = cells_project.pytester.runpytest_inprocess("--cells", *args)
+    result = cells_project.pytest("--cells", *args)
     assert 4 == result.ret
     assert told in result.stderr.str()
 
@@ -275,5 +279,24 @@ def test_interrupt(cells_project):
         NB, "x = 1", "import os, signal\nos.kill(os.getppid(), signal.SIGINT)\nwhile True: pass", "x"
     )
     result = cells_project.run(subprocess=True)
-    assert 2 == result.ret
+    assert (2, "error") == (result.ret, result.report.status)
     assert ["ok", "skipped", "skipped"] == result.statuses(NB)
+
+
+def test_sigterm(cells_project):
+    """SIGTERM ends the session as Ctrl-C does: the report is written, and no kernel is left."""
+    cells_project.notebook(NB, "x = 1", "import os, signal\nos.kill(os.getppid(), signal.SIGTERM)\nwhile True: pass")
+    result = cells_project.run(subprocess=True)
+    assert (2, "error", ["ok", "skipped"]) == (result.ret, result.report.status, result.statuses(NB))
+
+
+def test_what_a_killed_pytest_leaves(cells_project):
+    """What a killed pytest leaves behind, processes of cells included, is ended by the next run."""
+    spawn = "import subprocess\nchild = subprocess.Popen(['sleep', '3600'])\n"
+    spawn += "open('child', 'w').write(str(child.pid))\nimport os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n"
+    cells_project.notebook(NB, spawn + "while True: pass")
+    cells_project.run(subprocess=True)
+    child = Path("/proc", (cells_project.path / "child").read_text())
+    cells_project.notebook(NB, "x = 1")
+    cells_project.run(subprocess=True)
+    assert not child.exists() or "Z" in (child / "stat").read_text().split()[2]

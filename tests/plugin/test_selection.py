@@ -170,7 +170,7 @@ def test_files(cells_project):
 
 def test_without_the_option(chain):
     """Notebooks are left alone unless they are asked for."""
-    result = chain.pytester.runpytest_inprocess()
+    result = chain.pytest()
     assert 5 == result.ret
 
 
@@ -205,3 +205,73 @@ def test_skip_added_by_a_conftest(cells_project):
     assert ["ok", "skipped", "ok"] == result.statuses(NB)
     assert "no GPU" == result.cell(NB, 1).reason
     assert ["cached", "skipped", "cached"] == cells_project.run().statuses(NB)
+
+
+def test_skip_added_by_a_conftest_to_a_cell_that_is_not_selected(cells_project):
+    """Marks count for cells that are replayed, too."""
+    cells_project.file(
+        "conftest.py",
+        "import pytest\n\ndef pytest_collection_modifyitems(items):\n"
+        "    items[0].add_marker(pytest.mark.skip(reason='no GPU'))\n"
+        "    items[1].add_marker(pytest.mark.xfail)\n",
+    )
+    cells_project.notebook(NB, "raise SystemExit", "x = 1\n1/0", "# cells: name=last\nassert x == 1")
+    cells_project.run("-k", "last").result.assert_outcomes(passed=1, deselected=2)
+
+
+def test_prerequisite_that_skips_itself(cells_project):
+    """A selected cell whose prerequisite skips itself is skipped, as in a full run."""
+    cells_project.notebook(NB, "import unittest\nraise unittest.SkipTest('no GPU')", "x = 1")
+    result = cells_project.run("nb.ipynb::cell-2")
+    result.result.assert_outcomes(skipped=1)
+    assert "needs cell cell-1, which was skipped" == result.cell(NB, 1).reason
+
+
+def test_kernel_that_dies_in_a_replay(cells_project):
+    """A death while state is brought back is tried again, as one in a full run is."""
+    die = "import pathlib, os\nif not pathlib.Path('ok').exists():\n"
+    die += "    pathlib.Path('ok').touch()\n    os._exit(1)"
+    cells_project.notebook(NB, die, "x = 1")
+    assert ["skipped", "ok"] == cells_project.run("nb.ipynb::cell-2").statuses(NB)
+
+
+def test_dependencies_in_a_folder_with_brackets(cells_project):
+    """The notebook's own folder is no pattern."""
+    cells_project.file("d [v1]/a.csv", "1")
+    cells_project.notebook("d [v1]/nb.ipynb", "# cells: deps=*.csv\nx = 1")
+    cells_project.run().result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("scope", ["function", "class", "module", "package", "session"])
+def test_autouse_fixtures_of_every_scope(cells_project, scope):
+    """Autouse fixtures of a conftest set up and tear down around cells, whatever their scope."""
+    fixture = f"@pytest.fixture(autouse=True, scope={scope!r})\ndef f():\n    yield\n"
+    cells_project.file("conftest.py", "import pytest\n" + fixture)
+    cells_project.notebook(NB, "x = 1")
+    cells_project.run().result.assert_outcomes(passed=1)
+
+
+def test_xfail_with_an_error(cells_project):
+    """`xfail(raises=…)` of a conftest is matched by the cell's own error."""
+    mark = "import pytest\ndef pytest_collection_modifyitems(items):\n"
+    mark += "    for item in items: item.add_marker(pytest.mark.xfail(raises=LookupError))\n"
+    cells_project.file("conftest.py", mark)
+    cells_project.notebook("a.ipynb", "{}['a']")
+    cells_project.notebook("b.ipynb", "1/0")
+    cells_project.run().result.assert_outcomes(xfailed=1, failed=1)
+
+
+def test_teardown_that_fails(cells_project):
+    """What pytest calls a failure is one in the report, whatever the cell did."""
+    fixture = "import pytest\n@pytest.fixture(autouse=True)\ndef f():\n    yield\n    raise OSError('left open')\n"
+    cells_project.file("conftest.py", fixture)
+    cells_project.notebook(NB, "x = 1")
+    result = cells_project.run()
+    assert (1, "error", ["error"]) == (result.ret, result.report.status, result.statuses(NB))
+
+
+def test_ids_that_look_like_ours(cells_project):
+    """A cell without an id takes none that another cell has."""
+    cells_project.notebook(NB, code("x = 1", id="cell-2"), "x")
+    result = cells_project.run()
+    assert ["cell-2", "cell-2_"] == [cell.cell_id for cell in result.run(NB).cell_results]

@@ -109,6 +109,160 @@ def test_changed_local_module(cells_project):
     assert ["ok", "error"] == rerun(cells_project, *cells)
 
 
+MODULES = {
+    "package": ("import pack.inner", "pack/__init__.py", "pack/inner.py"),
+    "namespace": ("import ns.inner", None, "ns/inner.py"),
+    "beside-a-folder": ("import inner", "inner/script.py", "inner.py"),
+    "sys.path": ("import sys\nsys.path.insert(0, 'lib')\nimport inner", "inner.py", "lib/inner.py"),
+    "sys.path-join": (
+        "import sys, os\nsys.path.append(os.path.join('..', 'src'))\nimport inner",
+        None,
+        "../src/inner.py",
+    ),
+    "sys.path-pathlib": (
+        "import sys\nfrom pathlib import Path\nroot = Path.cwd().parent\n"
+        "sys.path.append(str(root / 'src'))\nimport inner",
+        None,
+        "../src/inner.py",
+    ),
+    "sys.path-computed": (
+        "import sys\nsys.path += ['/'.join(['..', 'src'])]\nimport inner",
+        None,
+        "../src/inner.py",
+    ),
+    "chdir": ("import os\nos.chdir('..')\nimport inner", None, "../inner.py"),
+    "cd": ("%cd ..\nimport inner", None, "../inner.py"),
+    "run": ("%run script", "script.py:from inner import value", "inner.py"),
+    "run-module": ("%run -m inner", None, "inner.py"),
+    "extension": ("%load_ext inner", None, "inner.py"),
+    "timed": ("%%time\nimport inner", None, "inner.py"),
+    "continued": ("x = 1\n!echo a \\\n  b\nimport os, inner", None, "inner.py"),
+    "link": ("import linked.inner", None, "../shared/inner.py"),
+}
+
+
+@pytest.mark.parametrize("case", MODULES)
+def test_changed_local_module_wherever_it_is(cells_project, case):
+    """However a notebook comes by a module of the project, an edit of it makes the cell run."""
+    source, other, module = MODULES[case]
+    folder = cells_project.path / "nbs"
+    folder.mkdir()
+    if case == "link":
+        (folder / "linked").symlink_to("../shared", target_is_directory=True)
+    if other is not None:
+        name, _, content = other.partition(":")
+        cells_project.file(f"nbs/{name}", f"{content}\n")
+    body = "value = {}\ndef load_ipython_extension(shell): pass\n"
+    cells_project.file(f"nbs/{module}", body.format(1))
+    cells_project.notebook("nbs/nb.ipynb", source)
+    assert ["ok"] == cells_project.run("nbs").statuses("nbs/nb.ipynb")
+    assert ["cached"] == cells_project.run("nbs").statuses("nbs/nb.ipynb")
+    cells_project.file(f"nbs/{module}", body.format(22))
+    assert ["ok"] == cells_project.run("nbs").statuses("nbs/nb.ipynb")
+
+
+def test_module_of_the_setup_code(cells_project):
+    """A module that the setup code imports is an input of every cell."""
+    cells_project.file("conftest.py", "def pytest_cells_setup_code(notebook): return 'import inner'\n")
+    cells_project.file("inner.py", "value = 1\n")
+    assert ["ok"] == rerun(cells_project, "assert inner.value == 1")
+    cells_project.file("inner.py", "value = 22\n")
+    assert ["error"] == rerun(cells_project, "assert inner.value == 1")
+
+
+def test_input_that_changes_while_its_cell_runs(cells_project):
+    """Where it is not known which Version a cell read, nothing is stored."""
+    source = "# cells: deps=d.txt\nimport pathlib\npath = pathlib.Path('d.txt')\nold = path.read_text()\n"
+    source += "path.write_text('changed')"
+    cells_project.file("d.txt", "1")
+    cells_project.notebook(NB, source)
+    result = cells_project.run()
+    assert ["ok"] == result.statuses(NB)
+    assert "nb.ipynb::cell-1 not stored, changed while it ran: d.txt" in result.stdout
+    cells_project.file("d.txt", "1")
+    assert ["ok"] == cells_project.run().statuses(NB)
+
+
+def test_expected_failure_leaves_unknown_state(cells_project):
+    """What is below a cell that failed as a mark expects is not stored: how far the cell came is not known."""
+    mark = "import pytest\ndef pytest_collection_modifyitems(items):\n    items[1].add_marker(pytest.mark.xfail)\n"
+    cells_project.file("conftest.py", mark)
+    cells = ["import time", "x = 3\ntime.sleep(1)\nx = 4", "assert x == 3"]
+    assert ["ok", "skipped", "ok"] == rerun(cells_project, *cells, args=["--cells-timeout=0.5"])
+    assert ["cached", "ok", "error"] == rerun(cells_project, *cells, args=["--cells-timeout=30"])
+
+
+def test_links_and_folders_in_declared_folders(cells_project):
+    """A declared folder counts with what is behind its links, and with its empty folders."""
+    cells_project.file("ext/a.txt", "1")
+    cells_project.file("data/b.txt", "1")
+    (cells_project.path / "data" / "raw").symlink_to("../ext", target_is_directory=True)
+    cells = ["# cells: deps=data\nx = 1"]
+    rerun(cells_project, *cells)
+    assert ["cached"] == rerun(cells_project, *cells)
+    cells_project.file("ext/a.txt", "2")
+    assert ["ok"] == rerun(cells_project, *cells)
+    (cells_project.path / "data" / "empty").mkdir()
+    assert ["ok"] == rerun(cells_project, *cells)
+    assert ["cached"] == rerun(cells_project, *cells)
+
+
+def test_wrapped_kernel(cells_project, tmp_path, monkeypatch):
+    """A kernel whose interpreter cannot be told runs its cells and caches none."""
+    spec = tmp_path / "jupyter" / "kernels" / "wrapped"
+    spec.mkdir(parents=True)
+    argv = ["bash", "-c", f"exec {sys.executable} -m ipykernel_launcher -f '{{connection_file}}'"]
+    (spec / "kernel.json").write_text(json.dumps({"argv": argv, "language": "python", "display_name": "W"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    assert ["ok"] == rerun(cells_project, "x = 1", args=["--cells-kernel=wrapped"])
+    cells_project.notebook(NB, "x = 1")
+    result = cells_project.run("--cells-kernel=wrapped")
+    assert ["ok"] == result.statuses(NB)
+    assert "which Python runs its kernel cannot be told from its kernelspec" == result.cell(NB, 0).reason
+
+
+def test_users_own_files_are_left_alone(cells_project):
+    """A file in the artifact folder that somebody else removed meanwhile is not removed by a hit."""
+    cells_project.file("artifacts/mine.csv", "1")
+    remove = "import subprocess\nsubprocess.run(['rm', 'artifacts/mine.csv'], check=True);"
+    assert ["ok"] == rerun(cells_project, remove)
+    cells_project.file("artifacts/mine.csv", "new")
+    rerun(cells_project, remove)
+    assert "new" == (cells_project.path / "artifacts" / "mine.csv").read_text()
+
+
+def test_artifact_of_a_subprocess(cells_project):
+    """A file that the kernel did not write itself is never written over; its cell runs again."""
+    write = "import os, subprocess\nos.makedirs('artifacts', exist_ok=True)\n"
+    write += "subprocess.run('echo right > artifacts/a.txt', shell=True, check=True);"
+    assert ["ok"] == rerun(cells_project, write)
+    assert ["cached"] == rerun(cells_project, write)
+    (cells_project.path / "artifacts" / "a.txt").write_text("wrong")
+    assert ["ok"] == rerun(cells_project, write)
+    assert "right\n" == (cells_project.path / "artifacts" / "a.txt").read_text()
+
+
+@pytest.mark.parametrize("content", ['{"cells": [1]}', '{"cells": {"cell-1": {"inputs": 3}}}', "", "[]"])
+def test_broken_record(cells_project, content):
+    """A record that is not what it should be costs the reason, nothing else."""
+    cells_project.notebook(NB, "x = 1")
+    cells_project.run()
+    (record,) = (cells_project.path / ".pytest_cache/d/cells/records").iterdir()
+    record.write_text(content)
+    assert ["ok"] == rerun(cells_project, "x = 2")
+
+
+def test_store_heals(cells_project):
+    """Bytes that were altered in place are stored anew when their cell has run again."""
+    rerun(cells_project, "print('shown')")
+    for blob in (cells_project.path / ".pytest_cache/d/cells/objects").rglob("*"):
+        if blob.is_file():
+            content = blob.read_bytes()
+            blob.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    assert ["ok"] == rerun(cells_project, "print('shown')")
+    assert ["cached"] == rerun(cells_project, "print('shown')")
+
+
 def test_new_local_module_that_shadows_an_installed_one(cells_project):
     """A file that now stands in front of an installed module counts."""
     assert ["ok"] == rerun(cells_project, "import iniconfig\nassert iniconfig.IniConfig")

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import mmap
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from pytest_cells import watch
 from pytest_cells.artifacts import ArtifactFolders, changes, keep, put_back, record, split_by_writer
 from pytest_cells.cache.files import Digests
 from pytest_cells.cache.store import Store
@@ -13,11 +16,22 @@ from pytest_cells.settings import ArtifactSettings, Settings
 
 from .helpers import tree
 
+OPENED: list[ArtifactFolders] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Close all artifact folders that a test has looked at."""
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
 
 def folders(rootdir: Path, *names: str, notebook: str = "notebooks") -> ArtifactFolders:
     """Return the artifact folders of a notebook in a project."""
     settings = Settings(rootdir, artifacts=ArtifactSettings(folders=names or ("artifacts",)))
-    return ArtifactFolders(settings, rootdir / notebook)
+    OPENED.append(ArtifactFolders(settings, rootdir / notebook))
+    return OPENED[-1]
 
 
 def write(path: Path, content: bytes = b"1") -> Path:
@@ -38,12 +52,12 @@ def store(tmp_path: Path) -> Store:
 def test_where_artifacts_are(tmp_path: Path) -> None:
     """Each folder is looked for beside the notebook and at rootdir."""
     expected = [tmp_path / "notebooks" / "a", tmp_path / "a", tmp_path / "notebooks" / "b", tmp_path / "b"]
-    assert expected == list(folders(tmp_path, "a", "b").folders)
+    assert [str(path) for path in expected] == list(folders(tmp_path, "a", "b").folders)
 
 
 def test_a_notebook_at_rootdir(tmp_path: Path) -> None:
     """Where both are the same folder, it counts once."""
-    assert (tmp_path / "artifacts",) == folders(tmp_path, notebook="").folders
+    assert (str(tmp_path / "artifacts"),) == folders(tmp_path, notebook="").folders
 
 
 def test_a_snapshot(tmp_path: Path) -> None:
@@ -88,8 +102,136 @@ def test_changes(tmp_path: Path) -> None:
 def test_no_changes(tmp_path: Path) -> None:
     """Where nothing happens, nothing changed."""
     write(tmp_path / "artifacts" / "a")
-    seen = folders(tmp_path).snapshot()
-    assert ([], []) == changes(seen, folders(tmp_path).snapshot())
+    found = folders(tmp_path)
+    assert ([], []) == changes(found.snapshot(), found.snapshot())
+
+
+def add(base: Path) -> None:
+    write(base / "new")
+
+
+def add_deep(base: Path) -> None:
+    write(base / "x" / "y" / "z" / "new")
+
+
+def rewrite(base: Path) -> None:
+    (base / "deep" / "a").write_bytes(b"other")
+
+
+def same_size(base: Path) -> None:
+    (base / "deep" / "a").write_bytes(b"2")
+
+
+def remove(base: Path) -> None:
+    (base / "deep" / "a").unlink()
+
+
+def move_folder(base: Path) -> None:
+    (base / "deep").rename(base / "moved")
+
+
+def swap(base: Path) -> None:
+    write(base.parent / "other", b"1").replace(base / "deep" / "a")
+
+
+@pytest.mark.parametrize("edit", [add, add_deep, rewrite, same_size, remove, move_folder, swap])
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_edits_between_snapshots(tmp_path: Path, edit: Callable[[Path], None], looks: int) -> None:
+    """The same folders, looked at again and again, tell after an edit what a first look tells."""
+    base = tmp_path / "artifacts"
+    write(base / "deep" / "a", b"1")
+    found = folders(tmp_path)
+    for _ in range(looks):
+        before = found.snapshot()
+    os.utime(base / "deep" / "a", ns=(1, 1))
+    before = found.snapshot()
+    edit(base)
+    after = found.snapshot()
+    assert folders(tmp_path).snapshot() == after
+    assert before != after
+
+
+def test_edits_without_a_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system cannot watch folders, they are looked at each time."""
+    monkeypatch.setattr(watch.sys, "platform", "win32")
+    write(tmp_path / "artifacts" / "a")
+    found = folders(tmp_path)
+    before = found.snapshot()
+    new = write(tmp_path / "artifacts" / "new")
+    assert ([str(new)], []) == changes(before, found.snapshot())
+
+
+@pytest.mark.parametrize("place", ["artifacts", "notebooks/artifacts"])
+def test_a_folder_that_comes_into_being(tmp_path: Path, place: str) -> None:
+    """An artifact folder that was not there at the first look is seen at the next, and then watched."""
+    found = folders(tmp_path)
+    assert {} == found.snapshot()
+    first = write(tmp_path / place / "a")
+    assert {str(first)} == found.snapshot().keys()
+    second = write(tmp_path / place / "deep" / "b")
+    assert {str(first), str(second)} == found.snapshot().keys()
+
+
+def test_a_folder_that_goes_and_comes(tmp_path: Path) -> None:
+    """An artifact folder that is deleted and made anew is seen with what is in it."""
+    path = write(tmp_path / "artifacts" / "a")
+    found = folders(tmp_path)
+    found.snapshot()
+    path.unlink()
+    path.parent.rmdir()
+    assert {} == found.snapshot()
+    write(path)
+    assert {str(path)} == found.snapshot().keys()
+    other = write(tmp_path / "artifacts" / "b")
+    assert {str(path), str(other)} == found.snapshot().keys()
+
+
+def test_a_folder_that_is_replaced(tmp_path: Path) -> None:
+    """An artifact folder that was replaced by another one between two looks is watched in its new shape."""
+    write(tmp_path / "artifacts" / "a")
+    found = folders(tmp_path)
+    found.snapshot()
+    (tmp_path / "artifacts").rename(tmp_path / "old")
+    path = write(tmp_path / "artifacts" / "b")
+    assert {str(path)} == found.snapshot().keys()
+    other = write(tmp_path / "artifacts" / "c")
+    assert {str(path), str(other)} == found.snapshot().keys()
+
+
+def test_a_linked_artifact_folder(tmp_path: Path) -> None:
+    """An artifact folder may be a link to a folder elsewhere."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "artifacts").symlink_to("elsewhere", target_is_directory=True)
+    found = folders(tmp_path)
+    assert {} == found.snapshot()
+    write(tmp_path / "elsewhere" / "a")
+    assert {str(tmp_path / "artifacts" / "a")} == found.snapshot().keys()
+
+
+def test_a_file_that_is_mapped_into_memory(tmp_path: Path) -> None:
+    """A file that a cell has written, and changes through memory later, is looked at again."""
+    path = write(tmp_path / "artifacts" / "a", b"1" * mmap.PAGESIZE)
+    found = folders(tmp_path)
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapped:
+        found.snapshot()
+        found.suspect([str(path), str(tmp_path / "elsewhere")])
+        os.utime(path, ns=(1, 1))
+        before = found.snapshot()
+        mapped[:1] = b"2"
+        mapped.flush()
+        assert ([str(path)], []) == changes(before, found.snapshot())
+
+
+def test_closing(tmp_path: Path) -> None:
+    """Folders can be closed twice, and looked at again after that."""
+    path = write(tmp_path / "artifacts" / "a")
+    found = folders(tmp_path)
+    before = found.snapshot()
+    found.close()
+    found.close()
+    assert before == found.snapshot()
+    path.unlink()
+    assert {} == found.snapshot()
 
 
 def test_labels(tmp_path: Path) -> None:
@@ -102,6 +244,7 @@ def test_labels(tmp_path: Path) -> None:
 
 def test_labels_outside_rootdir(tmp_path: Path) -> None:
     """An artifact outside rootdir has a label too, that leads back to it."""
+    (tmp_path / "project").mkdir()
     found = folders(tmp_path / "project")
     label = found.label(str(write(tmp_path / "elsewhere" / "a.png")))
     assert "../elsewhere/a.png" == label
@@ -135,13 +278,15 @@ def test_record(tmp_path: Path) -> None:
     path = write(tmp_path / "artifacts" / "a.png", b"123")
     changed, removed = [str(path), str(tmp_path / "artifacts" / "brief")], [str(tmp_path / "artifacts" / "old")]
     expected = {"artifacts/old": Artifact(None), "artifacts/a.png": Artifact(digest_bytes(b"123"), 3)}
-    assert expected == record(folders(tmp_path), changed, removed, Digests())
+    assert expected == record(folders(tmp_path), changed, removed, Digests(), sure=True)
 
 
 def test_keep(tmp_path: Path, store: Store) -> None:
     """Bytes up to the limit are stored, larger ones and removals are not, and that is noted."""
     small, large = write(tmp_path / "artifacts" / "small", b"123"), write(tmp_path / "artifacts" / "large", b"1234")
-    found = record(folders(tmp_path), [str(small), str(large)], [str(tmp_path / "artifacts" / "old")], Digests())
+    found = record(
+        folders(tmp_path), [str(small), str(large)], [str(tmp_path / "artifacts" / "old")], Digests(), sure=True
+    )
     expected = {
         "artifacts/old": Artifact(None, 0, stored=False),
         "artifacts/small": Artifact(digest_bytes(b"123"), 3, stored=True),
@@ -164,23 +309,14 @@ def test_put_back(tmp_path: Path, store: Store, before: bytes | None) -> None:
     assert ["artifacts/deep/a.png"] == tree(tmp_path / "project")
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_put_back_a_removal(tmp_path: Path, store: Store, there: object) -> None:
-    """A file that the cell removed is removed again, or stays away."""
-    path = tmp_path / "a.png"
-    if there:
-        write(path)
-    put_back(path, Artifact(None), store)
-    assert False is path.exists()
-
-
 @pytest.mark.parametrize(
     ("artifact", "told"),
     [
         (Artifact("ab" * 32, 3, stored=False), "^its bytes are not stored$"),
+        (Artifact(None), "^its bytes are not stored$"),
         (Artifact("ab" * 32, 3, stored=True), "^stored bytes abababababab are gone"),
     ],
-    ids=["never-stored", "gone"],
+    ids=["never-stored", "removed", "gone"],
 )
 def test_what_cannot_be_put_back(tmp_path: Path, store: Store, artifact: Artifact, told: str) -> None:
     """Without the bytes the file stays as it is, and the reason is told."""

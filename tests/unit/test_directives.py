@@ -312,7 +312,7 @@ def test_errors_in_comments(body: str, problem: str) -> None:
         ({"name": "load\n"}, f"found name 'load\\n'\n  {NAME}"),
         ({"skip": 5}, "found reason 5\n  expected text"),
         ({"timeout": [30]}, f"found timeout=[30]\n  {SECONDS}"),
-        ({"timeout": True}, "'timeout' has no value\n  write timeout=VALUE"),
+        ({"timeout": True}, "found timeout=True\n  expected seconds, such as timeout=30; 0 means no limit"),
         ({"timeout": False}, f"found timeout=False\n  {SECONDS}"),
         ({"timeout": 10**400}, f"found timeout={10**400}\n  {SECONDS}"),
         ({"cache": 0}, "found cache=0\n  expected on or off"),

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import pytest
 
 from pytest_cells.cache.explain import remember, why
-from pytest_cells.cache.trace import ENVIRONMENT, HISTORY
+from pytest_cells.cache.trace import ENVIRONMENT, HISTORY, CellRecord
 from pytest_cells.model import Cell, KernelIdentity, Raises
 
 from .helpers import a_cell, an_identity
@@ -19,7 +17,7 @@ RECORD = remember(CELL, IDENTITY, INPUTS, 12.5)
 
 def told(
     cell: Cell = CELL,
-    before: Any = RECORD,
+    before: CellRecord = RECORD,
     identity: KernelIdentity = IDENTITY,
     above: str | None = None,
     environments: tuple[dict[str, str], dict[str, str]] = ({}, {}),
@@ -34,19 +32,13 @@ def told(
 
 def test_a_record_is_json_ready() -> None:
     """A record survives being written as JSON, and tells the duration."""
-    assert RECORD == msgspec.json.decode(msgspec.json.encode(RECORD))
-    assert 12.5 == RECORD["duration_ms"]
+    assert RECORD == msgspec.json.decode(msgspec.json.encode(RECORD), type=CellRecord)
+    assert 12.5 == RECORD.duration_ms
 
 
 def test_nothing_changed() -> None:
     """Where nothing differs, nothing is told."""
     assert None is told()
-
-
-@pytest.mark.parametrize("before", [None, [], "x", 5])
-def test_no_record(before: Any) -> None:
-    """Without a record, or with one that is none, nothing is told."""
-    assert None is told(before=before)
 
 
 def test_the_source() -> None:
@@ -104,13 +96,3 @@ def test_many_differences() -> None:
     environments = (dict.fromkeys("abcde", "1"), dict.fromkeys("abcde", "2"))
     expected = "changed: a 1 → 2, b 1 → 2, c 1 → 2 and 2 more"
     assert expected == told(environment="f", environments=environments)
-
-
-@pytest.mark.parametrize(
-    "more",
-    [{"kernel": None}, {"kernel": "python3"}, {"inputs": None}, {"inputs": ["a"]}, {"inputs": {"a": 5}}],
-    ids=str,
-)
-def test_a_record_of_something_else(more: dict[str, Any]) -> None:
-    """A record whose parts are not what they should be gives a reason or none, and no crash."""
-    assert isinstance(told(before={**RECORD, **more}), (str, type(None)))

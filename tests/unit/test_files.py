@@ -28,13 +28,13 @@ def later(monkeypatch: pytest.MonkeyPatch) -> None:
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Return a list that grows by each file that is read."""
     seen: list[Path] = []
-    read = files._sha256
+    read = files.digest_file
 
     def spy(path: Path) -> str:
         seen.append(path)
         return read(path)
 
-    monkeypatch.setattr(files, "_sha256", spy)
+    monkeypatch.setattr(files, "digest_file", spy)
     return seen
 
 

@@ -101,17 +101,17 @@ class Project:
         self.facts = {"numpy": "2.0"}
         notebook = Notebook(self.folder / "nb.ipynb", "sub/nb.ipynb", cells)
         site = (str(folder / "site-packages"),)
-        identity = KernelIdentity({"language": "python"}, lambda: self.facts, site)
+        identity = KernelIdentity({"language": "python"}, lambda: self.facts, site, python=True)
         self.inputs = Inputs(notebook, cwd or self.folder, folder, identity, Digests(), setup_code)
 
     def names(self, index: int = 0, **material: str) -> list[str]:
         return self.inputs.names(self.cells[index], material)
 
-    def version(self, name: str, index: int = 0, **material: str) -> str:
-        return self.inputs.version(name, self.cells[index], material)
+    def version(self, name: str, **material: str) -> str:
+        return self.inputs.version(name, material)
 
     def versions(self, index: int = 0) -> dict[str, str]:
-        return {name: self.version(name, index) for name in self.names(index) if name != HISTORY}
+        return {name: self.version(name) for name in self.names(index) if name != HISTORY}
 
 
 def test_the_names_of_inputs(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_the_names_of_inputs(tmp_path: Path) -> None:
         "@setup",
         "file:a.csv",
         "env:MODE",
-        "file:script.py",
+        "script:script.py",
         "module:helpers",
         "module:json",
         "key:a",
@@ -134,9 +134,9 @@ def test_the_names_of_inputs(tmp_path: Path) -> None:
 
 
 def test_names_are_told_once(tmp_path: Path) -> None:
-    """A file that is both declared and run is one input."""
-    cell = a_cell("%run a.py\n%run a.py", deps=("a.py",))
-    assert [HISTORY, ENVIRONMENT, "@cwd", "file:a.py"] == Project(tmp_path, cell).names()
+    """A script that is run twice is one input."""
+    cell = a_cell("%run a.py\n%run a.py")
+    assert [HISTORY, ENVIRONMENT, "@cwd", "script:a.py"] == Project(tmp_path, cell).names()
 
 
 def test_a_kernel_of_another_language_has_no_modules(tmp_path: Path) -> None:
@@ -224,18 +224,18 @@ def test_where_modules_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     folder = project.folder if place == "beside" else tmp_path / "lib"
     folder.mkdir(exist_ok=True)
     (folder / "helpers.py").write_text("x = 1")
-    before = project.version("module:helpers", 1)
+    before = project.version("module:helpers")
     (folder / "helpers.py").write_text("x = 2")
     assert INSTALLED != before
-    assert before != project.version("module:helpers", 1)
+    assert before != project.version("module:helpers")
 
 
-def test_folders_that_a_cell_below_adds_do_not_count(tmp_path: Path) -> None:
-    """A cell below cannot have changed where this one finds its modules."""
+def test_folders_that_a_cell_below_adds_count(tmp_path: Path) -> None:
+    """Folders that any cell adds count: a function may be called in any order."""
     project = Project(tmp_path, a_cell("import helpers", 0), a_cell("import sys\nsys.path.append('../lib')", 1))
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "helpers.py").write_text("")
-    assert INSTALLED == project.version("module:helpers", 0)
+    assert INSTALLED != project.version("module:helpers")
 
 
 def script(folder: Path) -> None:

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from pytest_cells.cache.files import Digests
-from pytest_cells.cache.modules import ModuleFinder, imported_names, path_additions, run_scripts
+from pytest_cells.cache.modules import ModuleFinder
+from pytest_cells.cache.paths import path_additions
+from pytest_cells.cache.source import facts_of
+
+
+def imported_names(source: str) -> frozenset[str]:
+    """Return the top-level names that a source imports."""
+    return facts_of(source).imports
+
 
 # -- what a source imports ---------------------------------------------------------------------------------
 
@@ -81,9 +89,9 @@ def test_other_languages_are_not_parsed(magic: str) -> None:
         "import a, b\nx = (",
         "import a, b\nx = ]\n",
         "import a; import b\nif x: !ls",
-        "x = 1; import a\nfrom b import (c",
+        "import a, b\nif x: !ls",
     ],
-    ids=["open", "closed", "shell", "unfinished"],
+    ids=["open", "closed", "shell", "shell-comma"],
 )
 def test_what_cannot_be_parsed_is_searched(source: str) -> None:
     """Where a source is no Python that we can parse, all names in its import lines are found."""
@@ -128,7 +136,7 @@ def test_warnings_as_errors_hide_no_import() -> None:
 )
 def test_scripts_that_a_cell_runs(source: str, scripts: tuple[str, ...]) -> None:
     """The files of `%run` are found behind its options and quotes."""
-    assert scripts == run_scripts(source)
+    assert scripts == facts_of(source).scripts
 
 
 @pytest.mark.parametrize(
@@ -141,22 +149,32 @@ def test_scripts_that_a_cell_runs(source: str, scripts: tuple[str, ...]) -> None
         ("sys.path.append(os.path.abspath('..'))", ("..",)),
         ("sys.path.extend(['a', 'b'])", ("a", "b")),
         ("x = 'src'", ()),
-        ("sys.path.append(folder)", ()),
-        ("sys.path.append('src'", ()),
     ],
 )
 def test_folders_that_a_cell_adds(source: str, folders: tuple[str, ...]) -> None:
     """Literal folders that a cell puts on `sys.path` are found."""
-    assert set(folders) == set(path_additions(source))
+    tree = facts_of(source).tree
+    assert None is not tree
+    found = path_additions(tree, {})
+    assert (set(folders), False) == (set(found.folders), found.unresolved)
+
+
+@pytest.mark.parametrize("source", ["sys.path.append(folder)", "sys.path.insert(0, find())"])
+def test_folders_that_cannot_be_told(source: str) -> None:
+    """A folder that is not written out is told to be unknown, never passed over."""
+    tree = facts_of(source).tree
+    assert None is not tree
+    assert True is path_additions(tree, {}).unresolved
 
 
 # -- project modules ---------------------------------------------------------------------------------------
 
 
 def write(folder: Path, **files: str) -> None:
-    """Write files; in their names `__` stands for a slash and `.py` is added."""
-    for name, content in files.items():
-        path = folder / (name.replace("__", "/") + ".py")
+    """Write files; in their names `__` stands for a slash, also before `__init__`, and `.py` is added."""
+    for label, content in files.items():
+        name, is_package, _ = label.partition("____init__")
+        path = folder / (name.replace("__", "/") + ("/__init__.py" if is_package else ".py"))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
 
@@ -166,7 +184,7 @@ class Project:
 
     def __init__(self, folder: Path, *more: Path, site: tuple[str, ...] = ()) -> None:
         self.search = [folder, *more]
-        self.finder = ModuleFinder(Digests(), site)
+        self.finder = ModuleFinder(Digests(), site, folder)
 
     def version(self, name: str) -> str | None:
         return self.finder.version(name, self.search)
@@ -254,15 +272,14 @@ def test_installed_modules_are_not_the_projects(tmp_path: Path) -> None:
     assert None is Project(tmp_path, site=(str(tmp_path),)).version("six")
 
 
-def test_the_first_folder_wins(tmp_path: Path) -> None:
-    """Of two modules of the same name the one in the earlier folder counts."""
-    write(tmp_path / "one", a="")
-    write(tmp_path / "two", a="")
-    before = Project(tmp_path / "one", tmp_path / "two").version("a")
-    write(tmp_path / "two", a="changed = 1")
-    assert before == Project(tmp_path / "one", tmp_path / "two").version("a")
-    write(tmp_path / "one", a="changed = 1")
-    assert before != Project(tmp_path / "one", tmp_path / "two").version("a")
+def test_all_folders_count(tmp_path: Path) -> None:
+    """Of two modules of the same name both count: which one is imported cannot be told from outside."""
+    versions = set()
+    for one, two in (("", ""), ("", "changed = 1"), ("changed = 1", "")):
+        write(tmp_path / "one", a=one)
+        write(tmp_path / "two", a=two)
+        versions.add(Project(tmp_path / "one", tmp_path / "two").version("a"))
+    assert 3 == len(versions)
 
 
 def test_a_package_wins_over_a_namespace(tmp_path: Path) -> None:

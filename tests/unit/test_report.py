@@ -64,7 +64,8 @@ def a_full_report() -> SessionReport:
 def test_every_cell_is_listed() -> None:
     """Every code cell of a selected notebook appears in order, also one that did not run, with the reason."""
     (run,) = build(facts("two")).runs
-    told = [(result.cell_id, result.cell_name, result.status, result.index, result.reason) for result in run.cell_results]
+    fields = ("cell_id", "cell_name", "status", "index", "reason")
+    told = [tuple(getattr(result, field) for field in fields) for result in run.cell_results]
     reason = "not selected, or not reached"
     expected = [("one", "load", "skipped", 0, reason), ("two", None, "ok", None, None)]
     assert [*expected, ("three", None, "skipped", 2, reason)] == told
@@ -95,7 +96,8 @@ def test_statuses(statuses: list[str], status: str) -> None:
 
 def test_one_notebook_that_failed() -> None:
     """A failed notebook fails the session and no other notebook."""
-    found = build(facts("a", "error", "bad"), facts("a", "ok", "good"), notebooks={n: [("a", None)] for n in ("bad", "good")})
+    cells = {"bad": [("a", None)], "good": [("a", None)]}
+    found = build(facts("a", "error", "bad"), facts("a", "ok", "good"), notebooks=cells)
     assert ("error", ["error", "ok"]) == (found.status, [run.status for run in found.runs])
 
 

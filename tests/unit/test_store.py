@@ -12,7 +12,16 @@ from filelock import FileLock
 
 from pytest_cells.cache import store as store_module
 from pytest_cells.cache.store import CANDIDATES, MARKER, Store
-from pytest_cells.cache.trace import HISTORY, Artifact, Damaged, Trace, digest_bytes, encode_trace
+from pytest_cells.cache.trace import (
+    HISTORY,
+    Artifact,
+    CellRecord,
+    Damaged,
+    NotebookRecord,
+    Trace,
+    digest_bytes,
+    encode_trace,
+)
 from pytest_cells.errors import StoreError
 
 from .helpers import a_trace, tree
@@ -20,6 +29,8 @@ from .helpers import a_trace, tree
 LOOKUP = "ab" * 32
 NOW = "cd" * 32
 MIB = 2**20
+EMPTY = NotebookRecord({})
+RECORD = NotebookRecord({"é": CellRecord("s", "d", {"python": "3"}, {HISTORY: "h"}, 1.5)}, "ab" * 32)
 
 
 @pytest.fixture
@@ -65,7 +76,7 @@ def test_nothing_but_entries_is_left(store: Store, tmp_path: Path) -> None:
     store.put_blob(b"abc")
     store.put_file(tmp_path / "source", digest_bytes(b"file"))
     store.put_trace(a_trace())
-    store.put_record("nb.ipynb", {})
+    store.put_record("nb.ipynb", EMPTY)
     assert [] == tree(store.folder / "tmp")
     assert ["objects", "objects", MARKER, "records", "traces"] == [path.split("/")[0] for path in tree(store.folder)]
 
@@ -304,7 +315,7 @@ def test_clear_removes_ours_alone(store: Store) -> None:
     """Clearing removes what we wrote and leaves what somebody else put there."""
     store.put_blob(b"abc")
     store.put_trace(a_trace())
-    store.put_record("nb.ipynb", {})
+    store.put_record("nb.ipynb", EMPTY)
     (store.folder / "notes.txt").write_text("mine")
     store.clear()
     assert ["notes.txt", MARKER] == tree(store.folder)
@@ -330,10 +341,10 @@ def test_a_cleared_store_goes_on(store: Store) -> None:
 
 def test_records_round_trip(store: Store) -> None:
     """A record comes back under its name; a later one replaces it."""
-    store.put_record("a/nb.ipynb", {"cells": {}})
-    store.put_record("a/nb.ipynb", {"cells": {"one": [1, None, "é"]}})
-    store.put_record("b/nb.ipynb", [])
-    assert {"cells": {"one": [1, None, "é"]}} == store.get_record("a/nb.ipynb")
+    store.put_record("a/nb.ipynb", EMPTY)
+    store.put_record("a/nb.ipynb", RECORD)
+    store.put_record("b/nb.ipynb", EMPTY)
+    assert RECORD == store.get_record("a/nb.ipynb")
 
 
 def test_a_record_that_is_missing(store: Store) -> None:
@@ -341,10 +352,14 @@ def test_a_record_that_is_missing(store: Store) -> None:
     assert None is store.get_record("nb.ipynb")
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000], ids=["empty", "cut", "no-text", "deep"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff\xfe", b"5", b'{"cells": 5}', b"[" * 100_000],
+    ids=["empty", "cut", "no-text", "number", "other", "deep"],
+)
 def test_a_record_that_is_damaged(store: Store, content: bytes) -> None:
     """A record that cannot be read gives None."""
-    store.put_record("nb.ipynb", {})
+    store.put_record("nb.ipynb", EMPTY)
     (path,) = (store.folder / "records").iterdir()
     path.write_bytes(content)
     assert None is store.get_record("nb.ipynb")
@@ -352,8 +367,8 @@ def test_a_record_that_is_damaged(store: Store, content: bytes) -> None:
 
 def test_a_record_of_any_name(store: Store) -> None:
     """A notebook's name may hold anything that a file name may."""
-    store.put_record("caf\udce9/\n.ipynb", 1)
-    assert 1 == store.get_record("caf\udce9/\n.ipynb")
+    store.put_record("caf\udce9/\n.ipynb", RECORD)
+    assert RECORD == store.get_record("caf\udce9/\n.ipynb")
 
 
 # -- bounds ------------------------------------------------------------------------------------------------
@@ -486,7 +501,7 @@ def test_many_threads(store: Store) -> None:
             own.put_blob(b"same" * 1000)
             own.put_blob(f"{number} {round_}".encode())
             own.put_trace(a_trace(inputs={"file:a": str(round_)}))
-            own.put_record("nb.ipynb", {"by": number})
+            own.put_record("nb.ipynb", NotebookRecord({}, str(number)))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(8)))
@@ -495,7 +510,7 @@ def test_many_threads(store: Store) -> None:
     assert [] == tree(store.folder / "tmp")
     for path in (store.folder / "objects").rglob("*/*"):
         assert path.parent.name + path.name == digest_bytes(path.read_bytes())
-    assert store.get_record("nb.ipynb")["by"] in range(8)
+    assert store.get_record("nb.ipynb") in [NotebookRecord({}, str(number)) for number in range(8)]
 
 
 WRITER = """

@@ -37,9 +37,9 @@ def test_round_trip(trace: Trace) -> None:
 
 
 def test_an_artifact_whose_name_is_no_utf8() -> None:
-    """A file name that is no UTF-8 (as the system gives it, with surrogates) survives the round trip."""
+    """A file name that is no UTF-8 (as the system gives it, with surrogates) is kept as its escape."""
     trace = a_trace(artifacts={"artifacts/caf\udce9.png": Artifact("12" * 32, 17)})
-    assert trace == decode_trace(encode_trace(trace))
+    assert ["artifacts/caf\\udce9.png"] == list(decode_trace(encode_trace(trace)).artifacts)
 
 
 def test_encoding_is_stable() -> None:

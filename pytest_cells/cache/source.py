@@ -1,0 +1,145 @@
+"""What a cell's source tells without being run: the modules and scripts that it names."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+OTHER_LANGUAGES = frozenset(
+    {"bash", "sh", "html", "HTML", "javascript", "js", "latex", "markdown", "svg", "SVG", "writefile", "file"}
+    | {"perl", "ruby", "R", "sql", "script", "system", "sx", "!"}
+)
+"""Cell magics whose body is no Python that this process runs; of all others it is taken to be."""
+MAGIC_LINE = re.compile(r"^(\s*)(?:[%!?].*|[\w.*%]+\?\??\s*)$")
+ASSIGNED_MAGIC = re.compile(r"^(\s*[\w.,\s\[\]]+=\s*)[%!].*$")
+TIMED_LINE = re.compile(
+    r"^(\s*)%{1,2}(?:time|timeit|prun|memit|lprun|mprun)\b(?:\s+-[nrpslTDf]\s*=?\s*\S+|\s+-\w+)*\s*(.*)$"
+)
+RUN_LINE = re.compile(r"^\s*%run\s+(.*)$", re.MULTILINE)
+CD_LINE = re.compile(r"^\s*%?cd\s+(?!-)['\"]?([^'\"\n]+?)['\"]?\s*$", re.MULTILINE)
+EXTENSION_LINE = re.compile(r"^\s*%(?:re)?load_ext\s+([\w.]+)", re.MULTILINE)
+IMPORT_LINE = re.compile(r"^\s*import\s+(.+)$", re.MULTILINE)
+FROM_LINE = re.compile(r"^\s*from\s+([\w.]+)\s+import", re.MULTILINE)
+RUN_VALUES = frozenset({"-l", "-s", "-T", "-D", "-b"})
+"""Options of `%run` that a value follows."""
+CONTINUED = re.compile(r"^([ \t]*[%!].*?)\\\n", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """What a source tells."""
+
+    text: str = ""
+    tree: ast.Module | None = None
+    """Its syntax, magics put aside; None where it cannot be parsed."""
+    imports: frozenset[str] = frozenset()
+    """Top-level names of the modules that it imports, anywhere in it."""
+    scripts: tuple[str, ...] = ()
+    """Files that it runs by `%run`, as they are written there."""
+    directories: tuple[str, ...] = ()
+    """Folders that it changes into by `%cd`."""
+
+
+@lru_cache(maxsize=4096)
+def facts_of(source: str, *, notebook: bool = False) -> SourceFacts:
+    """Return what a cell's or a file's source tells; with `notebook` the text is a notebook's JSON."""
+    text = _code_of_notebook(source) if notebook else source
+    lines = text.split("\n")
+    if lines[0].startswith("%%"):
+        if re.split(r"[\s!]", lines[0][2:], maxsplit=1)[0] in OTHER_LANGUAGES:
+            return SourceFacts()
+        timed = TIMED_LINE.match(lines[0])
+        lines[0] = timed[2] if timed else ""
+        text = "\n".join(lines)
+    while CONTINUED.search(text):
+        text = CONTINUED.sub(r"\1", text)
+    tree = _parse(text)
+    found = set(_imports(tree)) if tree is not None else set(_imports_by_line(text))
+    found.update(EXTENSION_LINE.findall(text))
+    scripts = []
+    for line in RUN_LINE.findall(text):
+        kind, name = _ran(line)
+        if kind == "module":
+            found.add(name)
+        elif kind == "script":
+            scripts.append(name)
+    imports = frozenset(name.split(".")[0] for name in found)
+    return SourceFacts(text, tree, imports, tuple(scripts), tuple(CD_LINE.findall(text)))
+
+
+def _ran(line: str) -> tuple[str, str]:
+    """Return what a `%run` line runs: a module or a script, and its name."""
+    try:
+        words = shlex.split(line, comments=True)
+    except ValueError:
+        words = line.split()
+    for position, word in enumerate(words):
+        if word == "-m" and position + 1 < len(words):
+            return "module", words[position + 1]
+        if not word.startswith("-") and words[max(position - 1, 0)] not in RUN_VALUES:
+            return "script", word
+    return "", ""
+
+
+def _parse(text: str) -> ast.Module | None:
+    for attempt in (text, "\n".join(_plain(line) for line in text.split("\n"))):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the user's own, which the kernel shows
+                return ast.parse(attempt)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+    return None
+
+
+def _plain(line: str) -> str:
+    timed = TIMED_LINE.match(line)
+    if timed:
+        return timed[1] + (timed[2] or "pass")
+    magic_assigned = ASSIGNED_MAGIC.match(line)
+    if magic_assigned:
+        return magic_assigned[1] + "None"
+    magic = MAGIC_LINE.match(line)
+    return magic[1] + "pass" if magic else line
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+        elif isinstance(node, ast.Call) and node.args and _imports_by_name(node.func):
+            name = node.args[0]
+            if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                yield name.value.lstrip(".")
+
+
+def _imports_by_name(function: ast.expr) -> bool:
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return name in ("import_module", "__import__")
+
+
+def _imports_by_line(text: str) -> Iterator[str]:
+    """Yield the names that stand in import lines of a source that cannot be parsed."""
+    statements = text.replace(";", "\n")
+    yield from FROM_LINE.findall(statements)
+    for names in IMPORT_LINE.findall(statements):
+        for name in names.split("#")[0].split(","):
+            words = name.split()
+            if words:
+                yield words[0]
+
+
+def _code_of_notebook(text: str) -> str:
+    try:
+        cells = [cell for cell in json.loads(text)["cells"] if cell.get("cell_type") == "code"]
+        return "\n".join("".join(cell.get("source", "")) for cell in cells)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""
