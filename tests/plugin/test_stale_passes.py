@@ -120,8 +120,10 @@ MODULES = {
         "../src/inner.py",
     ),
     "sys.path-pathlib": (
-        "import sys\nfrom pathlib import Path\nroot = Path.cwd().parent\n"
-        "sys.path.append(str(root / 'src'))\nimport inner",
+        (
+            "import sys\nfrom pathlib import Path\nroot = Path.cwd().parent\n"
+            "sys.path.append(str(root / 'src'))\nimport inner"
+        ),
         None,
         "../src/inner.py",
     ),
