@@ -25,7 +25,7 @@ from pytest_cells.in_kernel import agent
 from pytest_cells.kernels import ownership
 from pytest_cells.kernels.outputs import Displays, OutputCollector
 from pytest_cells.kernels.specs import KernelChoice
-from pytest_cells.kernels.tracebacks import line_of
+from pytest_cells.kernels.tracebacks import line_of, steady
 from pytest_cells.model import CellError, Json, Outcome
 
 SLICE_S = 0.1
@@ -332,7 +332,7 @@ class Kernel:
         told = reply if status == "error" else shown
         if told is not None:
             traceback = [str(part) for part in told.get("traceback") or ()]
-            ename, evalue = str(told.get("ename", "Error")), str(told.get("evalue", ""))
+            ename, evalue = str(told.get("ename") or "Error"), steady(str(told.get("evalue", "")))
             if ename in ("Skipped", "SkipTest") and status == "error":
                 return Outcome("skipped", outputs, None, duration_ms, reason=evalue or "skipped itself")
             answer = self._agent_after_error()

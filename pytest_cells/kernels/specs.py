@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,9 @@ def choose_kernel(notebook: Notebook, settings: KernelSettings) -> KernelChoice:
 
     manager = KernelSpecManager()
     try:
-        spec = manager.get_kernel_spec(name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of whoever wrote the kernel.json
+            spec = manager.get_kernel_spec(name)
     except NoSuchKernel:
         installed = sorted({NATIVE, *manager.find_kernel_specs()})
         asked = "--cells-kernel" if settings.name else "the notebook's metadata"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+CELL_FILE = re.compile(r" \(\d+\.py, line \d+\)$")
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 FRAMES = (
     re.compile(r"Cell In\s*\[(\d+)\], line (\d+)"),  # IPython 8.5 and later
@@ -14,6 +15,15 @@ FRAMES = (
 def plain(text: str) -> str:
     """Return a text without terminal colours."""
     return ANSI.sub("", text)
+
+
+def steady(evalue: str) -> str:
+    """Return an error's message without the cell's file name, which differs in every run.
+
+    >>> steady("invalid syntax (2465675748.py, line 1)")
+    'invalid syntax'
+    """
+    return CELL_FILE.sub("", evalue)
 
 
 def line_of(traceback: list[str], execution_count: int | None) -> int | None:

@@ -9,8 +9,11 @@ from typing import Any
 from _pytest._io import TerminalWriter
 
 from pytest_cells.kernels.tracebacks import plain
+from pytest_cells.plan import NOTHING_STORED
 from pytest_cells.report import CellFacts
 
+OBVIOUS = (NOTHING_STORED, "the cache is off", "forced")
+"""Reasons for running a cell that need not be told with its failure."""
 CONTEXT_LINES = 12
 """Lines of source shown on either side of the failing one."""
 
@@ -63,7 +66,7 @@ class CellFailureRepr:
             tw.line()
             for number, text in enumerate(told.splitlines()):
                 tw.line(f"E   {text}" if not number else f"    {text}", red=True, bold=not number)
-        if facts.result.reason:
+        if facts.result.reason not in (None, *OBVIOUS):
             tw.line()
             tw.line(f"run because: {facts.result.reason}", light=True)
 

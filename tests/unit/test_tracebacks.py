@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_cells.kernels.tracebacks import line_of, plain
+from pytest_cells.kernels.tracebacks import line_of, plain, steady
 
 NEW = [
     "\x1b[31m---------------------------------------------------------------------------\x1b[39m",
@@ -54,3 +54,9 @@ def test_the_last_frame_of_the_cell_counts() -> None:
 def test_plain(text: str, expected: str) -> None:
     """Terminal sequences go, everything else stays."""
     assert expected == plain(text)
+
+
+def test_a_message_is_the_same_in_every_run() -> None:
+    """The cell's file name, which holds a process number, is no part of a message."""
+    assert "invalid syntax" == steady("invalid syntax (2465675748.py, line 1)")
+    assert "invalid syntax (helpers.py, line 1)" == steady("invalid syntax (helpers.py, line 1)")
