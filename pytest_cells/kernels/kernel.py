@@ -1,14 +1,8 @@
-"""One running kernel, one generation: it is started, executes one request at a time, and dies once.
-
-Everything is polled in one loop, the sockets and the process together, so that a death is seen at once and
-nothing waits for an answer that cannot come.
-"""
+"""One running kernel, one generation: it is started, executes one request at a time, and dies once."""
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -16,47 +10,26 @@ import time
 from pathlib import Path
 from typing import Any
 
-import zmq
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import KernelManager
 
 from pytest_cells.errors import KernelError
 from pytest_cells.in_kernel import agent
 from pytest_cells.kernels import ownership
-from pytest_cells.kernels.outputs import Displays, OutputCollector
+from pytest_cells.kernels.outputs import OutputCollector
 from pytest_cells.kernels.specs import KernelChoice
 from pytest_cells.kernels.tracebacks import line_of, steady
+from pytest_cells.kernels.wire import SLICE_S, KernelLost, Wire, agent_answer
 from pytest_cells.model import CellError, Json, Outcome
 
-SLICE_S = 0.1
-"""How long one wait on the sockets lasts, and so how late a death is seen at most."""
-NUDGE_S = 0.25
-"""Without an iopub message for this long after a reply, the kernel is asked again (before ipykernel 7.2)."""
 INTERRUPT_GRACE_S = 3.0
 """How long an interrupted cell may take to end before its kernel is killed."""
-IDLE_GRACE_S = 30.0
-"""How long after its reply a kernel may take to say that it is idle."""
 STOP_GRACE_S = 2.0
 """How long a kernel may take to end by itself, its `atexit` code included."""
 STDERR_TAIL = 20
-AGENT = "_pytest_cells_agent"
-LOAD_AGENT = (
-    "__import__('sys').modules.setdefault({name!r}, __import__('types').ModuleType({name!r})) and "
-    "__import__('builtins').exec(compile({source!r}, '<pytest-cells>', 'exec'), "
-    "__import__('sys').modules[{name!r}].__dict__)"
-)
 END_LOOP = "(lambda loop: loop.add_callback(loop.stop))(__import__('IPython').get_ipython().kernel.io_loop)"
 """How ipykernel is asked to end: its own answer to a shutdown request hangs now and then, because the control
 thread flushes output that the main thread no longer reads (seen with 7.4, in about one of six)."""
-ASK_AGENT = {"agent": f"__import__('sys').modules[{AGENT!r}].report()"}
-
-
-class _Lost(Exception):
-    """The kernel is gone, or no longer makes sense; the text says how."""
-
-    def __init__(self, ename: str, evalue: str) -> None:
-        super().__init__(evalue)
-        self.ename, self.evalue = ename, evalue
 
 
 class _OneSpec(KernelSpecManager):
@@ -74,11 +47,8 @@ class Kernel:
     def __init__(self, choice: KernelChoice, folder: Path, cwd: Path) -> None:
         self.choice = choice
         self._folder, self._cwd = folder, cwd
-        self._displays = Displays()
-        self._agent = False
         self._manager: Any = None
-        self._client: Any = None
-        self._poller: Any = None
+        self._wire: Wire
         self._pid: int | None = None
 
     # -- life ----------------------------------------------------------------------------------------------
@@ -87,10 +57,10 @@ class Kernel:
         """Start the process and wait until it answers. Raises KernelError, with what it said on stderr."""
         try:
             self._launch()
-            self._wait_until_ready(time.monotonic() + timeout)
+            self._wire.wait_until_ready(time.monotonic() + timeout)
             if self.choice.ipykernel:
-                self._load_agent()
-        except _Lost as lost:
+                self._wire.load_agent(Path(agent.__file__).read_text(encoding="utf-8"))
+        except KernelLost as lost:
             told = f"the kernel {self.choice.name!r} did not start: {lost.evalue}{self._tail()}"
             self.kill()
             raise KernelError(told) from None
@@ -138,35 +108,7 @@ class Kernel:
         if process is not None:
             self._pid = process.pid
             ownership.note_kernel(self._folder, process.pid)
-        self._client = self._manager.client()
-        self._client.start_channels(stdin=False, hb=False)
-        self._poller = zmq.Poller()
-        for channel in (self._client.shell_channel, self._client.iopub_channel):
-            self._poller.register(channel.socket, zmq.POLLIN)
-
-    def _wait_until_ready(self, deadline: float) -> None:
-        """Wait for an answer on the shell and any word on iopub, which is then known to be connected."""
-        self._client.kernel_info()
-        replied = heard = 0.0
-        while not (replied and heard):
-            for channel, message in self._receive(SLICE_S):
-                if channel == "shell" and message["msg_type"] == "kernel_info_reply":
-                    replied = time.monotonic()
-                elif channel == "iopub":
-                    heard = time.monotonic()
-            now = time.monotonic()
-            if replied and not heard and now - replied > NUDGE_S:
-                replied = 0.0
-                self._client.kernel_info()
-            if now > deadline:
-                raise _Lost("KernelTimeout", "it did not answer in time (cells_startup_timeout)")
-            self._check_alive()
-
-    def _load_agent(self) -> None:
-        source = Path(agent.__file__).read_text(encoding="utf-8")
-        code = LOAD_AGENT.format(name=AGENT, source=source)
-        outcome = self.execute(code, timeout=30, silent=True)
-        self._agent = outcome.verdict == "ok"
+        self._wire = Wire(self._manager.client(), self._check_alive)
 
     @property
     def alive(self) -> bool:
@@ -189,9 +131,9 @@ class Kernel:
         if self.alive:
             with contextlib.suppress(Exception):  # a kernel that cannot be asked is killed later
                 if self.choice.ipykernel:
-                    self._client.execute(END_LOOP, silent=True, store_history=False, allow_stdin=False)
+                    self._wire.send(END_LOOP, silent=True)
                 else:
-                    self._client.shutdown()
+                    self._wire.shutdown()
 
     def finish(self, deadline: float) -> None:
         """Wait for a stop that was requested until `deadline` (monotonic), then kill what is left."""
@@ -210,9 +152,9 @@ class Kernel:
             if self._pid is not None and os.name == "posix":
                 with contextlib.suppress(OSError):
                     os.killpg(self._pid, signal.SIGKILL)
-            if self._client is not None:
+            if hasattr(self, "_wire"):
                 with contextlib.suppress(Exception):
-                    self._client.stop_channels()
+                    self._wire.close()
             with contextlib.suppress(Exception):
                 self._manager.shutdown_kernel(now=True)
             with contextlib.suppress(Exception):
@@ -230,20 +172,15 @@ class Kernel:
         `timeout` is in seconds, 0 for none. A cell that is too slow is interrupted, and killed with its kernel
         where that does not help.
         """
-        collector = OutputCollector(self._displays)
         began = time.monotonic()
+        if self._manager is None:
+            return Outcome("error", [], CellError("KernelDied", "the kernel is gone"), died=True)
+        collector = OutputCollector(self._wire.displays)
         try:
             self._check_alive()
-            request = self._client.execute(
-                source,
-                silent=silent,
-                store_history=history and not silent,
-                user_expressions=ASK_AGENT if self._agent else None,
-                allow_stdin=False,
-                stop_on_error=False,
-            )
-            reply = self._answer(request, collector, began + timeout if timeout else None)
-        except _Lost as lost:
+            request = self._wire.send(source, silent=silent, history=history)
+            reply = self._wire.answer(request, collector, began + timeout if timeout else None)
+        except KernelLost as lost:
             error = CellError(lost.ename, lost.evalue + self._tail(), [])
             self.kill()
             outputs = collector.finished()
@@ -252,56 +189,12 @@ class Kernel:
             return self._timed_out(request, collector, began, timeout)
         return self._judged(reply, collector, _ms_since(began))
 
-    def _answer(self, request: str, collector: OutputCollector, deadline: float | None) -> Json | None:
-        """Collect until the reply and idle have come; None when the deadline passes before the reply."""
-        reply: Json | None = None
-        idle = False
-        while reply is None or not idle:
-            wait = SLICE_S if deadline is None else min(SLICE_S, max(deadline - time.monotonic(), 0))
-            messages = self._receive(wait)
-            for channel, message in messages:
-                if message["parent_header"].get("msg_id") != request:
-                    if message["msg_type"] == "update_display_data":
-                        collector.add("update_display_data", message["content"])
-                elif channel == "shell":
-                    reply = message["content"]
-                    deadline = time.monotonic() + IDLE_GRACE_S
-                elif message["msg_type"] == "status":
-                    idle = idle or message["content"].get("execution_state") == "idle"
-                else:
-                    collector.add(message["msg_type"], message["content"])
-            if not messages:
-                self._check_alive()
-            if deadline is not None and time.monotonic() > deadline:
-                if reply is not None:
-                    raise _Lost("KernelProtocolError", "the kernel answered, but never said that it was idle")
-                return None
-        return reply
-
-    def _receive(self, wait_s: float) -> list[tuple[str, Json]]:
-        """Return the messages that have come, waiting for the first one at most `wait_s` seconds."""
-        found = []
-        ready = dict(self._poller.poll(max(wait_s, 0) * 1000))
-        for name in ("iopub", "shell"):
-            socket = getattr(self._client, f"{name}_channel").socket
-            while socket in ready:
-                try:
-                    _, message = self._client.session.recv(socket, mode=zmq.NOBLOCK)
-                except Exception as error:  # bytes that are no message: whatever the parser stumbles over
-                    problem = f"the kernel sent something that is no message ({type(error).__name__}: {error})"
-                    hint = "; does the cell replace parts of json or of the kernel itself?"
-                    raise _Lost("KernelProtocolError", problem + hint) from None
-                if message is None:
-                    break
-                found.append((name, message))
-        return found
-
     def _check_alive(self) -> None:
         if self._manager is None:
-            raise _Lost("KernelDied", "the kernel is gone")
+            raise KernelLost("KernelDied", "the kernel is gone")
         code = self._exit_code()
         if code is not None:
-            raise _Lost("KernelDied", f"the kernel {describe_exit(code)}")
+            raise KernelLost("KernelDied", f"the kernel {describe_exit(code)}")
 
     def _timed_out(self, request: str, collector: OutputCollector, began: float, timeout: float) -> Outcome:
         """Interrupt a cell that took too long; kill it with its kernel where it does not end."""
@@ -311,12 +204,12 @@ class Kernel:
         try:
             with contextlib.suppress(RuntimeError):
                 self._manager.interrupt_kernel()
-            reply = self._answer(request, collector, time.monotonic() + INTERRUPT_GRACE_S)
+            reply = self._wire.answer(request, collector, time.monotonic() + INTERRUPT_GRACE_S)
             if reply is None:
-                raise _Lost("CellTimeout", "")
+                raise KernelLost("CellTimeout", "")
             traceback = [str(part) for part in reply.get("traceback") or ()]
             line = line_of(traceback, reply.get("execution_count"))
-        except _Lost:
+        except KernelLost:
             evalue = f"the cell took longer than {timeout:g} s; it ignored the interrupt, so its kernel was killed"
             died = True
             self.kill()
@@ -335,7 +228,7 @@ class Kernel:
             ename, evalue = str(told.get("ename") or "Error"), steady(str(told.get("evalue", "")))
             if ename in ("Skipped", "SkipTest") and status == "error":
                 return Outcome("skipped", outputs, None, duration_ms, reason=evalue or "skipped itself")
-            answer = self._agent_after_error()
+            answer = self._wire.agent_after_error()
             bases = tuple(answer.get("bases") or ())
             line = line_of(traceback, reply.get("execution_count"))
             error = CellError(ename, evalue, traceback, line, bases if ename in bases else ())
@@ -347,17 +240,7 @@ class Kernel:
             self.kill()
             evalue = "the cell ended its kernel by exit() or quit(); remove the call, or raise an error instead"
             return Outcome("error", outputs, CellError("KernelExit", evalue), duration_ms, died=True)
-        return Outcome("ok", outputs, None, duration_ms, written=_written(_agent_answer(reply)))
-
-    def _agent_after_error(self) -> Json:
-        """Ask the agent once more: a kernel evaluates no expressions after an error."""
-        if not self._agent:
-            return {}
-        with contextlib.suppress(_Lost):
-            request = self._client.execute("", silent=True, store_history=False, user_expressions=ASK_AGENT)
-            reply = self._answer(request, OutputCollector(self._displays), time.monotonic() + INTERRUPT_GRACE_S)
-            return _agent_answer(reply or {})
-        return {}
+        return Outcome("ok", outputs, None, duration_ms, written=_written(agent_answer(reply)))
 
     def _tail(self) -> str:
         """Return the last lines of what the process itself wrote to stderr, for messages."""
@@ -396,16 +279,6 @@ def describe_exit(code: int) -> str:
     except ValueError:
         name = f"signal {-code}"
     return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-
-
-def _agent_answer(reply: Json) -> Json:
-    """Read the agent's answer; empty where there is none that can be read."""
-    answer: Any = (reply.get("user_expressions") or {}).get("agent") or {}
-    try:
-        found = json.loads(ast.literal_eval(answer["data"]["text/plain"]))
-    except (KeyError, TypeError, ValueError, SyntaxError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _written(answer: Json) -> tuple[str, ...] | None:

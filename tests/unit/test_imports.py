@@ -136,19 +136,15 @@ def test_what_runs_in_the_kernel_is_shipped_by_the_kernel_alone() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [
-        name
-        for name in FILES
-        if name.startswith(f"{PACKAGE.name}.kernels") and name not in (f"{PACKAGE.name}.kernels.kernel",)
-    ],
+    [name for name in FILES if name.startswith(f"{PACKAGE.name}.kernels") and not name.endswith((".kernel", ".wire"))],
 )
 def test_only_the_kernel_needs_jupyter_at_once(module: str) -> None:
-    """Everything about kernels but the kernel itself loads without zmq, jupyter_client and nbformat."""
+    """Everything about kernels but the kernel itself and its wire loads without zmq, jupyter_client and nbformat."""
     tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
     top = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
     top |= {node.module or "" for node in tree.body if isinstance(node, ast.ImportFrom)}
     assert set() == {name.split(".")[0] for name in top} & {"zmq", "jupyter_client", "nbformat", "ipykernel"}
-    assert f"{PACKAGE.name}.kernels.kernel" not in top
+    assert set() == {f"{PACKAGE.name}.kernels.{name}" for name in ("kernel", "wire")} & top
 
 
 def loaded(code: str, cwd: Path) -> list[str]:
