@@ -13,7 +13,8 @@ import pytest
 
 from pytest_cells.errors import CellsError, ExecutorError, StoreError
 from pytest_cells.executors import find_executor
-from pytest_cells.plugin import compat, fixtures, items, reports
+from pytest_cells.plugin import compat, fixtures, reports
+from pytest_cells.plugin.items import SESSION, CellItem, collect_file, keep_notebooks_whole
 from pytest_cells.plugin.options import read_settings
 from pytest_cells.plugin.summary import Summary
 from pytest_cells.session import Session
@@ -28,7 +29,7 @@ def configure(config: pytest.Config) -> None:
     except ExecutorError as error:
         raise pytest.UsageError(str(error)) from None
     session = Session(settings)
-    config.stash[items.SESSION] = session
+    config.stash[SESSION] = session
     config.pluginmanager.register(CellsPlugin(), "pytest_cells_plugin")
     config.pluginmanager.register(fixtures, "pytest_cells_fixtures")
     if settings.kernel.executor != "jupyter":
@@ -99,7 +100,7 @@ class CellsPlugin:
     @pytest.hookimpl
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
         """Collect notebooks."""
-        return items.collect_file(file_path, parent)
+        return collect_file(file_path, parent)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, None, None]:
@@ -119,8 +120,8 @@ class CellsPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Stop a notebook's kernel when its last cell is done."""
-        if isinstance(item, items.CellItem) and (nextitem is None or nextitem.parent is not item.parent):
-            item.config.stash[items.SESSION].release(item.parent.notebook)
+        if isinstance(item, CellItem) and (nextitem is None or nextitem.parent is not item.parent):
+            item.config.stash[SESSION].release(item.parent.notebook)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any, config: pytest.Config) -> Any:
@@ -134,7 +135,7 @@ class CellsPlugin:
 
     def pytest_report_header(self, config: pytest.Config) -> str:
         """Say where results are kept and what runs the cells."""
-        return describe(config, config.stash[items.SESSION].settings)
+        return describe(config, config.stash[SESSION].settings)
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Colour the last line."""
@@ -142,7 +143,4 @@ class CellsPlugin:
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """End what is left after an interrupt."""
-        config.stash[items.SESSION].close()
-
-
-keep_notebooks_whole = items.keep_notebooks_whole
+        config.stash[SESSION].close()
