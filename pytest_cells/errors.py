@@ -59,9 +59,9 @@ class PrerequisiteFailed(CellsError):
 class PrerequisiteSkipped(CellsError):
     """A cell that had to be replayed before another one skipped itself."""
 
-    def __init__(self, cell: Cell) -> None:
+    def __init__(self, cell: Cell, inputs: dict[str, str]) -> None:
         super().__init__(f"prerequisite cell {cell.label} skipped itself")
-        self.cell = cell
+        self.cell, self.inputs = cell, inputs
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

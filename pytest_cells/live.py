@@ -129,7 +129,7 @@ class LiveKernel:
         self.replayed.add(cell.index)
         inputs, outcome = self.execute(cell)
         if outcome.verdict == "skipped":
-            raise PrerequisiteSkipped(cell)
+            raise PrerequisiteSkipped(cell, inputs)
         error = judge(cell, outcome)
         if error is not None and (cell.index not in self.expected or outcome.died):
             raise PrerequisiteFailed(cell, error, inputs, lost=outcome.lost)

@@ -150,6 +150,7 @@ class NotebookRun:
                 self.walk.set_skipped(cell, skipped=True)
         except PrerequisiteSkipped as skipped:
             self.blocked = (skipped.cell, "was skipped")
+            self.forget(skipped.cell, skipped.inputs)
             result = run.needs()
         except CellsError as error:
             unusable = not self._opened and self.blocked is not None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pytest_cells.cache.files import Digests
 from pytest_cells.cache.modules import ModuleFinder
-from pytest_cells.cache.paths import Additions, assigned, path_additions
+from pytest_cells.cache.paths import Additions, constants, path_additions
 from pytest_cells.cache.source import facts_of
 from pytest_cells.cache.trace import ABSENT, ENVIRONMENT, FORMAT, HISTORY, Version, digest_of
 from pytest_cells.model import Cell, KernelIdentity, Notebook
@@ -124,18 +124,16 @@ class Inputs:
 
 def _additions(sources: Iterable[str]) -> Additions:
     """Return what all cells of a notebook add to the places of modules: a function may be called in any order."""
-    names: dict[str, str] = {}
-    folders: list[str] = []
-    unresolved = False
-    for source in sources:
-        facts = facts_of(source)
-        folders += facts.directories
-        if facts.tree is not None:
-            names.update(assigned(facts.tree))
-    for source in sources:
-        facts = facts_of(source)
-        if "sys.path" in source or "chdir" in source or "addsitedir" in source:
-            added = path_additions(facts.tree, names) if facts.tree is not None else Additions(unresolved=True)
+    facts = [facts_of(source) for source in sources]
+    names = constants(fact.tree for fact in facts if fact.tree is not None)
+    folders = [folder for fact in facts for folder in fact.directories]
+    moves = len(folders)
+    unresolved = any(set("-$~{*'\"") & set(folder) for folder in folders)
+    for fact in facts:
+        if "sys.path" in fact.text or "chdir" in fact.text or "addsitedir" in fact.text:
+            added = path_additions(fact.tree, names) if fact.tree is not None else Additions(unresolved=True)
             folders += added.folders
+            moves += fact.text.count("chdir")
             unresolved = unresolved or added.unresolved
-    return Additions(tuple(dict.fromkeys(folders)), unresolved)
+    several = moves > 0 and len(folders) > 1  # each is relative to where the one before led
+    return Additions(tuple(dict.fromkeys(folders)), unresolved or several)

@@ -12,12 +12,13 @@ import ast
 import contextlib
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_cells.cache.files import Digests, walk
-from pytest_cells.cache.paths import path_additions
+from pytest_cells.cache.paths import constants, path_additions
 from pytest_cells.cache.source import SourceFacts, facts_of
 from pytest_cells.cache.trace import digest_of
 
@@ -37,7 +38,8 @@ class _Search:
     def add(self, base: Path, facts: SourceFacts) -> None:
         if "sys.path" not in facts.text:
             return
-        added = path_additions(facts.tree, {"__file__": str(base / "module.py")}) if facts.tree else None
+        names = {"__file__": str(base / "module.py")}
+        added = path_additions(facts.tree, {**constants([facts.tree]), **names}) if facts.tree else None
         self.everything = self.everything or added is None or added.unresolved
         self.folders += [base / folder for folder in (added.folders if added else ())]
 
@@ -54,11 +56,22 @@ class ModuleFinder:
     def version(self, name: str, folders: Iterable[Path]) -> str | None:
         """Return the digest of a project module and of the project modules that it imports.
 
-        None where the name is not the project's: installed, built in, or nowhere.
+        None where the name is not the project's: installed or built in. One that is found nowhere may be any file
+        of the project.
         """
         files = self._closure({name}, _Search([*folders, *self._folders]))
-        own = any(label.split("/")[0].split(".")[0] == name for label in files)
-        return digest_of(files) if own else None
+        if any(label.split("/")[0].split(".")[0] == name for label in files):
+            return digest_of(files)
+        return None if self._known_elsewhere(name) else self.project_version()
+
+    def _known_elsewhere(self, name: str) -> bool:
+        """Tell whether a module is Python's own or installed; else it comes by a way that is not seen."""
+        if name in sys.stdlib_module_names or name in ("sitecustomize", "usercustomize"):
+            return True
+        return any(
+            os.path.lexists(os.path.join(folder, name)) or next(Path(folder).glob(f"{name}.*"), None) is not None
+            for folder in self._site
+        )
 
     def script_version(self, script: Path, folders: Iterable[Path]) -> str:
         """Return the digest of a file that `%run` executes and of the project modules that it imports."""
@@ -66,7 +79,9 @@ class ModuleFinder:
         digest, facts = self._read(path)
         search = _Search([*folders, path.parent, *self._folders])
         search.add(path.parent, facts)
-        return digest_of([digest, self._closure(set(facts.imports), search)])
+        unseen = not path.is_file() or facts.scripts or facts.directories
+        everything = self.project_version() if unseen else ""
+        return digest_of([digest, self._closure(set(facts.imports), search), everything])
 
     def project_version(self) -> str:
         """Return the digest of all Python files under rootdir: where any of them may be imported."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -16,7 +17,6 @@ PASS_THROUGH = frozenset(
         "abspath",
         "realpath",
         "normpath",
-        "expanduser",
         "fspath",
         "resolve",
         "absolute",
@@ -41,17 +41,11 @@ def path_additions(tree: ast.Module, names: Mapping[str, str]) -> Additions:
 
     `names` are variables whose values are known.
     """
-    known = dict(names)
     folders: list[str] = []
     unresolved = False
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            value = fold(node.value, known)
-            if value is not None:
-                known[node.targets[0].id] = value
-    for node in ast.walk(tree):
         for argument in _arguments(node):
-            value = fold(argument, known)
+            value = fold(argument, names)
             if value is None:
                 unresolved = True
             else:
@@ -59,14 +53,21 @@ def path_additions(tree: ast.Module, names: Mapping[str, str]) -> Additions:
     return Additions(tuple(dict.fromkeys(folders)), unresolved)
 
 
-def assigned(tree: ast.Module) -> dict[str, str]:
-    """Return the top-level names that are given a path or other text which can be told from the source."""
+def constants(trees: Iterable[ast.Module]) -> dict[str, str]:
+    """Return the names that are bound once in all of some sources, to a path that can be told from them."""
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    bound = Counter(node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load))
+    bound.update(node.arg for node in nodes if isinstance(node, ast.arg))
+    bound.update(
+        name for node in nodes if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names for _ in (1, 2)
+    )
     found: dict[str, str] = {}
-    for node in tree.body:
+    for node in nodes:
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            value = fold(node.value, found)
+            name = node.targets[0].id
+            value = fold(node.value, found) if bound[name] == 1 else None
             if value is not None:
-                found[node.targets[0].id] = value
+                found[name] = value
     return found
 
 
@@ -103,6 +104,8 @@ def _call(node: ast.Call, names: Mapping[str, str]) -> str | None:
     if name in ("join", "joinpath", "Path", "PurePath") and known:
         start = fold(function.value, names) if name == "joinpath" and isinstance(function, ast.Attribute) else ""
         return None if start is None else os.path.join(start, *known)
+    if name == "expanduser" and len(known) == 1:
+        return os.path.expanduser(known[0])
     if name == "dirname" and len(known) == 1:
         return _parent(known[0])
     if name in PASS_THROUGH:

@@ -22,11 +22,11 @@ TIMED_LINE = re.compile(
     r"^(\s*)%{1,2}(?:time|timeit|prun|memit|lprun|mprun)\b(?:\s+-[nrpslTDf]\s*=?\s*\S+|\s+-\w+)*\s*(.*)$"
 )
 RUN_LINE = re.compile(r"^\s*%run\s+(.*)$", re.MULTILINE)
-CD_LINE = re.compile(r"^\s*%?cd\s+(?!-)['\"]?([^'\"\n]+?)['\"]?\s*$", re.MULTILINE)
+CD_LINE = re.compile(r"^\s*%?cd[ \t]+(.*?)\s*$", re.MULTILINE)
 EXTENSION_LINE = re.compile(r"^\s*%(?:re)?load_ext\s+([\w.]+)", re.MULTILINE)
 IMPORT_LINE = re.compile(r"^\s*import\s+(.+)$", re.MULTILINE)
 FROM_LINE = re.compile(r"^\s*from\s+([\w.]+)\s+import", re.MULTILINE)
-RUN_VALUES = frozenset({"-l", "-s", "-T", "-D", "-b"})
+RUN_VALUES = frozenset({"-l", "-s", "-T", "-D", "-b", "-N"})
 """Options of `%run` that a value follows."""
 CONTINUED = re.compile(r"^([ \t]*[%!].*?)\\\n", re.MULTILINE)
 
@@ -43,7 +43,7 @@ class SourceFacts:
     scripts: tuple[str, ...] = ()
     """Files that it runs by `%run`, as they are written there."""
     directories: tuple[str, ...] = ()
-    """Folders that it changes into by `%cd`."""
+    """What it changes into by `%cd`, as it is written there."""
 
 
 @lru_cache(maxsize=4096)

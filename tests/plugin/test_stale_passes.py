@@ -132,6 +132,25 @@ MODULES = {
         None,
         "../src/inner.py",
     ),
+    "root-search": (
+        (
+            "import sys\nfrom pathlib import Path\nroot = Path.cwd()\n"
+            "while not (root / 'mark').exists(): root = root.parent\nsys.path.append(str(root / 'lib'))\nimport inner"
+        ),
+        "../mark:",
+        "../lib/inner.py",
+    ),
+    "rebound": ("import sys\nd = 'lib'\nsys.path.append(d)\nimport inner\nd = 'other'", None, "lib/inner.py"),
+    "added-by-a-module": (
+        "import go\nimport inner",
+        "go.py:import sys, os; sys.path.append(os.path.join(os.path.dirname(__file__), 'lib'))",
+        "lib/inner.py",
+    ),
+    "another-name": ("from sys import path\npath.append('lib')\nimport inner", None, "lib/inner.py"),
+    "cd-twice": ("%cd sub\n%cd lib\nimport inner", None, "sub/lib/inner.py"),
+    "cd-quiet": ("%cd -q sub\nimport inner", None, "sub/inner.py"),
+    "run-elsewhere": ("%cd sub\n%run inner.py", None, "sub/inner.py"),
+    "run-repeated": ("%run -t -N 3 inner.py", None, "inner.py"),
     "chdir": ("import os\nos.chdir('..')\nimport inner", None, "../inner.py"),
     "cd": ("%cd ..\nimport inner", None, "../inner.py"),
     "run": ("%run script", "script.py:from inner import value", "inner.py"),

@@ -236,11 +236,24 @@ def test_other_modules_do_not_count(tmp_path: Path) -> None:
     assert before == Project(tmp_path).version("a")
 
 
-@pytest.mark.parametrize("name", ["json", "numpy", "nowhere", "sys"])
+@pytest.mark.parametrize("name", ["json", "sys", "numpy", "compiled", "plain"])
 def test_other_peoples_modules(tmp_path: Path, name: str) -> None:
-    """The standard library, what is installed and what is nowhere are not the project's."""
+    """The standard library and what is installed are not the project's."""
     write(tmp_path, a="")
-    assert None is Project(tmp_path).version(name)
+    site = tmp_path / "site-packages"
+    (site / "numpy").mkdir(parents=True)
+    for installed in ("compiled.cpython-311.so", "plain.py"):
+        (site / installed).touch()
+    assert None is Project(tmp_path, site=(str(site),)).version(name)
+
+
+def test_a_module_that_is_nowhere(tmp_path: Path) -> None:
+    """A module that is found nowhere may come from any file of the project."""
+    write(tmp_path, lib__inner="value = 1")
+    before = Project(tmp_path).version("inner")
+    assert None is not before
+    write(tmp_path, lib__inner="value = 22")
+    assert before != Project(tmp_path).version("inner")
 
 
 def test_a_module_may_shadow_the_standard_library(tmp_path: Path) -> None:
