@@ -74,7 +74,7 @@ class Inputs:
                 facts = facts_of(source)
                 names += [f"script:{script}" for script in facts.scripts]
                 names += [f"module:{name}" for name in sorted(facts.imports)]
-                if self._additions.unresolved and facts.imports:
+                if facts.dynamic or (self._additions.unresolved and facts.imports):
                     names.append("@project")
             if os.environ.get("PYTHONPATH"):
                 names += ["module:sitecustomize", "module:usercustomize"]

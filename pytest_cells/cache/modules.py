@@ -36,6 +36,8 @@ class _Search:
     """Whether some folder is unknown, so that any Python file of the project may be meant."""
 
     def add(self, base: Path, facts: SourceFacts) -> None:
+        """Take in what a file that is imported adds itself."""
+        self.everything = self.everything or facts.dynamic
         if "sys.path" not in facts.text:
             return
         names = {"__file__": str(base / "module.py")}

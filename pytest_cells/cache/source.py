@@ -28,6 +28,11 @@ IMPORT_LINE = re.compile(r"^\s*import\s+(.+)$", re.MULTILINE)
 FROM_LINE = re.compile(r"^\s*from\s+([\w.]+)\s+import", re.MULTILINE)
 RUN_VALUES = frozenset({"-l", "-s", "-T", "-D", "-b", "-N"})
 """Options of `%run` that a value follows."""
+DYNAMIC = frozenset(
+    {"import_module", "__import__", "exec", "run_path", "run_module", "spec_from_file_location", "run_line_magic"}
+    | {"run_cell", "run_cell_magic", "safe_execfile"}
+)
+"""Functions that execute what only their arguments tell."""
 CONTINUED = re.compile(r"^([ \t]*[%!].*?)\\\n", re.MULTILINE)
 
 
@@ -42,6 +47,8 @@ class SourceFacts:
     """Top-level names of the modules that it imports, anywhere in it."""
     scripts: tuple[str, ...] = ()
     """Files that it runs by `%run`, as they are written there."""
+    dynamic: bool = False
+    """Whether it executes code that cannot be told from it: modules of computed names, files, text."""
     directories: tuple[str, ...] = ()
     """What it changes into by `%cd`, as it is written there."""
 
@@ -70,7 +77,15 @@ def facts_of(source: str, *, notebook: bool = False) -> SourceFacts:
         elif kind == "script":
             scripts.append(name)
     imports = frozenset(name.split(".")[0] for name in found)
-    return SourceFacts(text, tree, imports, tuple(scripts), tuple(CD_LINE.findall(text)))
+    dynamic = tree is not None and any(_dynamic(node) for node in ast.walk(tree))
+    return SourceFacts(text, tree, imports, tuple(scripts), dynamic, tuple(CD_LINE.findall(text)))
+
+
+def _dynamic(node: ast.AST) -> bool:
+    if not (isinstance(node, ast.Call) and node.args and _called(node.func) in DYNAMIC):
+        return False
+    name = node.args[0]
+    return not (_imports_by_name(node.func) and isinstance(name, ast.Constant))
 
 
 def _ran(line: str) -> tuple[str, str]:
@@ -122,8 +137,11 @@ def _imports(tree: ast.Module) -> Iterator[str]:
 
 
 def _imports_by_name(function: ast.expr) -> bool:
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    return name in ("import_module", "__import__")
+    return _called(function) in ("import_module", "__import__")
+
+
+def _called(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else str(getattr(function, "id", ""))
 
 
 def _imports_by_line(text: str) -> Iterator[str]:

@@ -140,6 +140,8 @@ MODULES = {
         "../mark:",
         "../lib/inner.py",
     ),
+    "computed-name": ("import importlib\nname = 'inner'\nimportlib.import_module(name)", None, "inner.py"),
+    "executed-file": ("exec(open('inner.py').read())", None, "inner.py"),
     "rebound": ("import sys\nd = 'lib'\nsys.path.append(d)\nimport inner\nd = 'other'", None, "lib/inner.py"),
     "added-by-a-module": (
         "import go\nimport inner",
