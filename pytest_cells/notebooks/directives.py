@@ -183,6 +183,9 @@ def _reason(value: Any) -> str:
 def _raises(value: Any) -> Raises:
     if value is True or value == "":
         return Raises()
+    name, separator, pattern = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if separator and DOTTED.fullmatch(name):
+        return Raises(name, _match(pattern.strip()))
     if not isinstance(value, str) or not DOTTED.fullmatch(value):
         raise _Complaint(f"found raises={value!r}", "expected the name of an error's class, such as ValueError")
     return Raises(value)
@@ -223,7 +226,7 @@ def _deps(value: Any) -> list[str]:
             raise _Complaint(f"found deps={value!r}", "expected paths, globs or env:NAME")
         if word == "env:":
             raise _Complaint("found 'env:' without a name", "write env:NAME")
-    return [word for word in words if word]
+    return [f"env:{word[1:]}" if word.startswith("$") else word for word in words if word]
 
 
 def _list(value: Any) -> list[Any]:

@@ -365,3 +365,14 @@ def test_match_needs_raises() -> None:
 def test_match_may_stand_elsewhere_than_raises() -> None:
     """A comment's `match` goes with a tag's `raises`."""
     assert Raises(None, "gone") == parse("# cells: match=gone", tags=["raises-exception"]).raises
+
+
+def test_an_error_with_its_message() -> None:
+    """Type and pattern may stand together, as Python shows an error."""
+    found = parse_directives("nb.ipynb", "cell 1", "# cells: raises='ValueError: bad .*'", {})
+    assert Raises("ValueError", "bad .*") == found.raises
+
+
+def test_an_environment_variable_as_a_shell_has_it() -> None:
+    """`$NAME` is `env:NAME`."""
+    assert ("env:MODE",) == parse_directives("nb.ipynb", "cell 1", "# cells: deps=$MODE", {}).deps
