@@ -175,7 +175,7 @@ class Kernel:
         began = time.monotonic()
         if self._manager is None:
             return Outcome("error", [], CellError("KernelDied", "the kernel is gone"), died=True)
-        collector = OutputCollector(self._wire.displays)
+        collector = self._wire.collector()
         try:
             self._check_alive()
             request = self._wire.send(source, silent=silent, history=history)

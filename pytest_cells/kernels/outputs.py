@@ -23,16 +23,49 @@ class Displays:
             output["data"], output["metadata"] = data, metadata
 
 
+class OutputWidgets:
+    """The ipywidgets `Output` widgets of one kernel: what is shown inside one belongs to it, errors included."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+        self._open: set[str] = set()
+
+    @property
+    def capturing(self) -> bool:
+        """Tell whether some widget takes what is shown now."""
+        return bool(self._open)
+
+    def opened(self, content: Json) -> None:
+        """Take the message that a widget has come into being."""
+        state = _mapping(_mapping(content.get("data")).get("state"))
+        if state.get("_model_name") == "OutputModel":
+            self._known.add(str(content.get("comm_id")))
+            self.updated(content)
+
+    def updated(self, content: Json) -> None:
+        """Take the message that a widget has changed: with a `msg_id` it captures that request's outputs."""
+        widget = str(content.get("comm_id"))
+        state = _mapping(_mapping(content.get("data")).get("state"))
+        if widget in self._known and "msg_id" in state:
+            (self._open.add if state["msg_id"] else self._open.discard)(widget)
+
+
 class OutputCollector:
     """Collect the outputs of one request."""
 
-    def __init__(self, displays: Displays) -> None:
+    def __init__(self, displays: Displays, widgets: OutputWidgets) -> None:
         self.outputs: list[Json] = []
-        self._displays = displays
+        self._displays, self._widgets = displays, widgets
         self._clear_first = False
 
     def add(self, kind: str, content: Json) -> None:
         """Take one iopub message's type and content; types that are no output are passed over."""
+        if kind == "comm_open":
+            self._widgets.opened(content)
+        elif kind == "comm_msg":
+            self._widgets.updated(content)
+        if self._widgets.capturing and kind != "update_display_data":
+            return
         if kind == "clear_output":
             self._clear_first = bool(content.get("wait"))
             if not self._clear_first:
@@ -99,6 +132,10 @@ def _display_id(content: Json) -> str | None:
     transient = content.get("transient")
     found = transient.get("display_id") if isinstance(transient, dict) else None
     return found if isinstance(found, str) else None
+
+
+def _mapping(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
 
 
 def _output(kind: str, content: Json) -> Json | None:

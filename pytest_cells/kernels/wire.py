@@ -15,7 +15,7 @@ from typing import Any
 
 import zmq
 
-from pytest_cells.kernels.outputs import Displays, OutputCollector
+from pytest_cells.kernels.outputs import Displays, OutputCollector, OutputWidgets
 from pytest_cells.model import Json
 
 SLICE_S = 0.1
@@ -46,7 +46,7 @@ class Wire:
     """The sockets of one kernel. One request is under way at a time."""
 
     def __init__(self, client: Any, check_alive: Callable[[], None]) -> None:
-        self.displays = Displays()
+        self._displays, self._widgets = Displays(), OutputWidgets()
         self._client, self._check_alive = client, check_alive
         """`check_alive` raises KernelLost where the process has ended."""
         self._agent = False
@@ -54,6 +54,10 @@ class Wire:
         self._poller = zmq.Poller()
         for channel in (client.shell_channel, client.iopub_channel):
             self._poller.register(channel.socket, zmq.POLLIN)
+
+    def collector(self) -> OutputCollector:
+        """Return what takes the outputs of one request."""
+        return OutputCollector(self._displays, self._widgets)
 
     def wait_until_ready(self, deadline: float) -> None:
         """Wait for an answer on the shell and any word on iopub, which is then known to be connected."""
@@ -76,7 +80,7 @@ class Wire:
     def load_agent(self, source: str) -> None:
         """Start the agent inside the kernel; where that is not possible cells run all the same, unobserved."""
         code = LOAD_AGENT.format(name=AGENT, source=source)
-        reply = self.answer(self.send(code, silent=True), OutputCollector(self.displays), time.monotonic() + 30)
+        reply = self.answer(self.send(code, silent=True), self.collector(), time.monotonic() + 30)
         self._agent = reply is not None and reply.get("status") == "ok"
 
     def send(self, source: str, *, silent: bool = False, history: bool = True) -> str:
@@ -141,7 +145,7 @@ class Wire:
             return {}
         with contextlib.suppress(KernelLost):
             request = self.send("", silent=True)
-            reply = self.answer(request, OutputCollector(self.displays), time.monotonic() + AGENT_GRACE_S)
+            reply = self.answer(request, self.collector(), time.monotonic() + AGENT_GRACE_S)
             return agent_answer(reply or {})
         return {}
 

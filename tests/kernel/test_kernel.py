@@ -124,6 +124,16 @@ def test_update_of_a_display(kernel):
     assert ["'b'"] == [output["data"]["text/plain"] for output in outcome.outputs]
 
 
+def test_what_an_output_widget_keeps(kernel):
+    """What is shown inside an Output widget, an error included, is the widget's and not the cell's."""
+    pytest.importorskip("ipywidgets")
+    outcome = run(
+        kernel, "import ipywidgets\nout = ipywidgets.Output()\nwith out:\n    print('in')\n    1/0\nprint('after')"
+    )
+    assert ("ok", ["after\n"]) == (outcome.verdict, [output["text"] for output in outcome.outputs])
+    assert "error" == run(kernel, "1/0").verdict
+
+
 def test_timeout_and_after(kernel):
     """A cell that is too slow is interrupted, and its kernel goes on."""
     outcome = run(kernel, "import time\ntime.sleep(60)", timeout=0.3)

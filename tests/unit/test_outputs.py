@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pytest_cells.kernels.outputs import Displays, OutputCollector, fold
+from pytest_cells.kernels.outputs import Displays, OutputCollector, OutputWidgets, fold
 
 
 def stream(text: str, name: str = "stdout") -> tuple[str, dict[str, Any]]:
@@ -36,7 +36,7 @@ def written(text: str, name: str = "stdout") -> dict[str, Any]:
 
 def collect(*messages: tuple[str, dict[str, Any]], displays: Displays | None = None) -> list[dict[str, Any]]:
     """Return the outputs of some messages."""
-    collector = OutputCollector(displays or Displays())
+    collector = OutputCollector(displays or Displays(), OutputWidgets())
     for kind, content in messages:
         collector.add(kind, content)
     return collector.finished()
@@ -191,3 +191,35 @@ def test_displays_of_one_kernel_only() -> None:
     first = collect(display("old", "id"))
     collect(display("new", "id", "update_display_data"))
     assert [shown("old")] == first
+
+
+def comm(comm_id: str, **state: str) -> dict[str, object]:
+    """Return the content of a message of a widget."""
+    return {"comm_id": comm_id, "data": {"method": "update", "state": state}}
+
+
+def test_output_widgets_keep_what_is_shown_inside_them() -> None:
+    """While an Output widget captures, also in a later request, outputs are its own; other widgets capture nothing."""
+    widgets = OutputWidgets()
+    first, second = OutputCollector(Displays(), widgets), OutputCollector(Displays(), widgets)
+    first.add("comm_open", comm("out", _model_name="OutputModel", msg_id=""))
+    first.add("comm_open", comm("slider", _model_name="IntSliderModel"))
+    first.add("comm_msg", comm("slider", msg_id="1"))
+    first.add("stream", {"name": "stdout", "text": "before"})
+    first.add("comm_msg", comm("out", msg_id="1"))
+    first.add("error", {"ename": "ValueError", "evalue": "", "traceback": []})
+    first.add("clear_output", {"wait": False})
+    assert ["before"] == [output["text"] for output in first.finished()]
+    second.add("stream", {"name": "stdout", "text": "inside"})
+    second.add("comm_msg", comm("out", msg_id=""))
+    second.add("stream", {"name": "stdout", "text": "after"})
+    assert ["after"] == [output["text"] for output in second.finished()]
+
+
+@pytest.mark.parametrize("content", [{}, {"data": None}, {"comm_id": 1, "data": {"state": []}}])
+def test_odd_messages_of_widgets(content: dict[str, object]) -> None:
+    """Messages of another form are passed over."""
+    collector = OutputCollector(Displays(), OutputWidgets())
+    for kind in ("comm_open", "comm_msg"):
+        collector.add(kind, content)
+    assert [] == collector.finished()
