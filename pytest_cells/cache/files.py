@@ -17,10 +17,25 @@ RACY_NS = 100_000_000
 
 
 class Digests:
-    """Remember the digest of each file for as long as its inode, size and times are the same."""
+    """Remember the digest of each file for as long as its inode, size and times are the same, and what folders hold."""
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[tuple[int, ...], str]] = {}
+        self._listed: dict[Path, tuple[int, frozenset[str]]] = {}
+
+    def names(self, folder: Path) -> frozenset[str]:
+        """Return the names of what a folder holds; none where there is no such folder."""
+        try:
+            changed = folder.stat().st_mtime_ns
+            known = self._listed.get(folder)
+            if known is not None and known[0] == changed:
+                return known[1]
+            names = frozenset(os.listdir(folder))
+        except OSError:
+            return frozenset()
+        if time.time_ns() - changed > RACY_NS:
+            self._listed[folder] = (changed, names)
+        return names
 
     def of(self, path: Path) -> Version:
         """Return the SHA-256 of a file's bytes, or ABSENT.
@@ -59,7 +74,7 @@ class Digests:
 def matches(pattern: str, folder: Path) -> list[Path]:
     """Return the files and folders that a declared input names now, in order."""
     if glob.has_magic(pattern) and not (folder / pattern).exists():
-        found = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207  # the folder's own name is no pattern
+        found = glob.glob(pattern, root_dir=folder, recursive=True)  # the folder's own name is no pattern
         return sorted(folder / name for name in found)
     path = folder / pattern
     return [path] if path.exists() else []

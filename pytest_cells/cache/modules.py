@@ -70,10 +70,11 @@ class ModuleFinder:
         """Tell whether a module is Python's own or installed; else it comes by a way that is not seen."""
         if name in sys.stdlib_module_names or name in ("sitecustomize", "usercustomize"):
             return True
-        return any(
-            os.path.lexists(os.path.join(folder, name)) or next(Path(folder).glob(f"{name}.*"), None) is not None
-            for folder in self._site
-        )
+        for folder in self._site:
+            names = self._digests.names(Path(folder))
+            if name in names or any(found.startswith(f"{name}.") for found in names):
+                return True
+        return False
 
     def script_version(self, script: Path, folders: Iterable[Path]) -> str:
         """Return the digest of a file that `%run` executes and of the project modules that it imports."""
@@ -116,9 +117,12 @@ class ModuleFinder:
         for folder in dict.fromkeys(search):
             if str(folder) in self._site:
                 continue
-            yield from _package(folder / name, name)
-            for path in _single(folder, name):
-                yield path, path.name
+            names = self._digests.names(folder)
+            if name in names:
+                yield from _package(folder / name, name)
+            for single in sorted(names & {f"{name}{ending}" for ending in CODE}) + _extensions(names, name):
+                if (folder / single).is_file():
+                    yield folder / single, single
         for place in self._mapped.get(name, ()):
             yield from _package(place, name)
             for path in (place, place.with_name(f"{place.name}.py")):
@@ -146,16 +150,11 @@ def _package(folder: Path, name: str) -> Iterator[tuple[Path, str]]:
                 yield path, f"{name}/{path.relative_to(folder).as_posix()}"
 
 
-def _single(folder: Path, name: str) -> Iterator[Path]:
-    source = folder / f"{name}.py"
-    if source.is_file():
-        yield source
-    for ending in (".so", ".pyd"):
-        plain = folder / f"{name}{ending}"
-        if plain.is_file():
-            yield plain
-    with contextlib.suppress(OSError):
-        yield from folder.glob(f"{name}.*.so") if name.isidentifier() else ()
+def _extensions(names: frozenset[str], name: str) -> list[str]:
+    """Return the extension modules of a name that are tagged with their interpreter."""
+    return sorted(
+        found for found in names if found.startswith(f"{name}.") and found.endswith(".so") and found.count(".") > 1
+    )
 
 
 def _editable(site: Iterable[str]) -> tuple[list[Path], dict[str, list[Path]]]:

@@ -22,6 +22,7 @@ from pytest_cells.session import Session
 
 FACTS = pytest.StashKey[CellFacts]()
 SESSION = pytest.StashKey[Session]()
+OWNED = pytest.StashKey[bool]()
 MARKS = pytest.StashKey[set[str]]()
 PYTESTS_OWN = frozenset({"filterwarnings", "parametrize", "skip", "skipif", "usefixtures", "xfail"})
 """Marks that do something: a tag of this name does not become one (`skip` and `xfail` are directives)."""
@@ -106,7 +107,9 @@ class CellItem(pytest.Item):
     def setup(self) -> None:
         """Set up the fixtures that apply to cells; the session's owns all kernels."""
         compat.fill_fixtures(self)
-        compat.fixture_value(self, "cells_session")
+        if not self.config.stash.get(OWNED, False):  # once is enough: it lives as long as the session
+            compat.fixture_value(self, "cells_session")
+            self.config.stash[OWNED] = True
 
     def runtest(self) -> None:
         """Evaluate the cell, and tell pytest by raising where it did not pass."""
