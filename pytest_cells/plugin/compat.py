@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import pytest
@@ -40,11 +39,6 @@ def fill_fixtures(item: Any) -> None:
 def fixture_value(item: Any, name: str) -> Any:
     """Return the value of a fixture for an item."""
     return item._request.getfixturevalue(name)
-
-
-def warn(item: pytest.Item, text: str) -> None:
-    """Issue a warning that pytest lists under an item."""
-    warnings.warn_explicit(pytest.PytestWarning(text), None, str(item.path), 1)
 
 
 def skipped_here(reason: str) -> BaseException:
