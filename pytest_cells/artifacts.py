@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from pytest_cells.cache.files import Digests
+from pytest_cells.cache.files import Digests, write_whole
 from pytest_cells.cache.store import Store
 from pytest_cells.cache.trace import ABSENT, Artifact, Damaged
 from pytest_cells.settings import Settings
@@ -130,14 +130,7 @@ def put_back(path: Path, artifact: Artifact, store: Store) -> None:
     """Make a file what its artifact says. Raises Damaged or OSError where that is not possible."""
     if artifact.digest is None or not artifact.stored:
         raise Damaged("its bytes are not stored")
-    content = store.get_blob(artifact.digest)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, store.get_blob(artifact.digest))
 
 
 def _scan(folder: str, seen: Seen, watch: FolderWatch) -> None:

@@ -80,6 +80,20 @@ def matches(pattern: str, folder: Path) -> list[Path]:
     return [path] if path.exists() else []
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside itself and rename it, so that a reader sees all of it or what was there before.
+
+    Folders above it are created. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def walk(folder: Path, skipped: Collection[str] = ()) -> Iterator[Path]:
     """Yield all files and folders in a folder, links followed, each real folder once; `skipped` are folder names."""
     seen: set[tuple[int, int]] = set()

@@ -59,8 +59,8 @@ class Inputs:
         self._notebook, self._cwd, self._rootdir = notebook, cwd, rootdir
         self._identity, self._digests, self._setup_code = identity, digests, setup_code
         self._modules = ModuleFinder(digests, identity.site, rootdir)
-        self._sources = (setup_code, *(cell.source for cell in notebook.cells))
-        self._additions = _additions(self._sources) if identity.python else Additions()
+        sources = (setup_code, *(cell.source for cell in notebook.cells))
+        self._additions = _additions(sources) if identity.python else Additions()
         self._environment: tuple[int, Version] | None = None
 
     def names(self, cell: Cell, material: Mapping[str, str]) -> list[str]:

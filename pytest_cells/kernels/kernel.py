@@ -166,25 +166,22 @@ class Kernel:
 
     # -- requests ------------------------------------------------------------------------------------------
 
-    def execute(self, source: str, *, timeout: float, silent: bool = False, history: bool = True) -> Outcome:
+    def execute(self, source: str, *, timeout: float, history: bool = True) -> Outcome:
         """Execute a source and return what came of it; never raises for what the source does.
 
         `timeout` is in seconds, 0 for none. A cell that is too slow is interrupted, and killed with its kernel
         where that does not help.
         """
         began = time.monotonic()
-        if self._manager is None:
-            return Outcome("error", [], CellError("KernelDied", "the kernel is gone"), died=True)
         collector = self._wire.collector()
         try:
             self._check_alive()
-            request = self._wire.send(source, silent=silent, history=history)
+            request = self._wire.send(source, history=history)
             reply = self._wire.answer(request, collector, began + timeout if timeout else None)
         except KernelLost as lost:
             error = CellError(lost.ename, lost.evalue + self._tail(), [])
             self.kill()
-            outputs = collector.finished()
-            return Outcome("error", outputs, error, _ms_since(began), died=True, timed_out=lost.ename == "CellTimeout")
+            return Outcome("error", collector.finished(), error, _ms_since(began), died=True)
         if reply is None:
             return self._timed_out(request, collector, began, timeout)
         return self._judged(reply, collector, _ms_since(began))

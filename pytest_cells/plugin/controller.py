@@ -84,8 +84,7 @@ def describe(config: pytest.Config, settings: Settings) -> str:
         off = "--cells-no-cache" if config.getoption("cells_no_cache") else "pytest's cacheprovider is off"
         cache = f"off ({off})"
     else:
-        shown = folder.relative_to(settings.rootdir) if folder.is_relative_to(settings.rootdir) else folder
-        cache = f"{shown} (chain{', forced' if settings.cache.force else ''})"
+        cache = f"{settings.shown(folder)} (chain{', forced' if settings.cache.force else ''})"
     kernel = settings.kernel.name or "as notebooks say"
     executor = "" if settings.kernel.executor == "jupyter" else f", executor: {settings.kernel.executor}"
     return f"cells: cache: {cache}, kernel: {kernel}{executor}"

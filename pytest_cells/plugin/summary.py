@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_cells.cache.files import write_whole
 from pytest_cells.errors import CellsError
+from pytest_cells.model import Cell
 from pytest_cells.plugin.items import CellItem
 from pytest_cells.plugin.reports import facts_of, restore_failure
 from pytest_cells.report import CellFacts, CellResult, ErrorReport, SessionReport, build_session, to_json
@@ -27,7 +28,8 @@ class Summary:
         self._config, self._session = config, session
         self._began = time.monotonic()
         self._facts: dict[tuple[str, str], CellFacts] = {}
-        self._names: dict[str, None] = {}
+        self._notebooks: dict[str, tuple[Cell, ...] | None] = {}
+        """The cells of each selected notebook; None where only workers have read it."""
         self._unread: dict[str, str] = {}
         self._crashed: dict[str, str] = {}
         self._report: SessionReport | None = None
@@ -42,13 +44,16 @@ class Summary:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note which notebooks have cells that were selected."""
-        self._names.update({item.parent.notebook.name: None for item in session.items if isinstance(item, CellItem)})
+        notebooks = (item.parent.notebook for item in session.items if isinstance(item, CellItem))
+        self._notebooks.update({notebook.name: notebook.cells for notebook in notebooks})
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
         """Note the same from what a worker has collected."""
         found = (name for name, separator, _ in (nodeid.partition("::") for nodeid in ids) if separator)
-        self._names.update({name: None for name in found if name.endswith(".ipynb")})
+        for name in found:
+            if name.endswith(".ipynb"):
+                self._notebooks.setdefault(name, None)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -57,7 +62,7 @@ class Summary:
         if facts is not None:
             restore_failure(report, facts)
             self._facts[facts.notebook, facts.result.cell_id] = facts
-            self._names[facts.notebook] = None
+            self._notebooks.setdefault(facts.notebook, None)
         elif report.when not in ("setup", "call", "teardown") and ".ipynb::" in report.nodeid:
             self._crashed[report.nodeid] = str(report.longrepr)
 
@@ -66,7 +71,7 @@ class Summary:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Build the report and write its file."""
-        listed = {name: cells for name in self._names if (cells := self._cells(name)) is not None}
+        listed = {name: cells for name in self._notebooks if (cells := self._cells(name)) is not None}
         self._report = build_session(
             {name: [(cell.id, cell.name) for cell in cells] for name, cells in listed.items()},
             [*self._facts.values(), *self._crash_facts(listed)],
@@ -77,11 +82,11 @@ class Summary:
         )
         if self._session.store is not None and self._facts:
             with contextlib.suppress(OSError):
-                _write(self._session.store.folder / LAST_REPORT, self._report)
+                write_whole(self._session.store.folder / LAST_REPORT, to_json(self._report))
         target = self._config.getoption("cells_report")
         if target and target != "-":
             try:
-                _write(Path(self._config.invocation_params.dir, target), self._report)
+                write_whole(Path(self._config.invocation_params.dir, target), to_json(self._report))
             except OSError as error:
                 self._problem = f"--cells-report {target}: cannot be written: {error.strerror or error}"
                 session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
@@ -114,16 +119,16 @@ class Summary:
         if self._problem:
             tr.line(self._problem, red=True)
 
-    def _cells(self, name: str) -> Any:
-        """Return the cells of a notebook that the session has read, or read it: under xdist only workers did."""
-        if name in self._unread:
-            return None
+    def _cells(self, name: str) -> tuple[Cell, ...] | None:
+        """Return the cells of a notebook, which is read here where only workers have done so."""
+        if name in self._unread or self._notebooks[name] is not None:
+            return self._notebooks[name]
         try:
             return self._session.read(self._session.settings.rootdir / name).cells
         except CellsError:
             return None
 
-    def _crash_facts(self, listed: dict[str, Any]) -> list[CellFacts]:
+    def _crash_facts(self, listed: dict[str, tuple[Cell, ...]]) -> list[CellFacts]:
         """Return facts for cells during which a worker was lost: their reports come from xdist, without any."""
         found = []
         for nodeid, told in self._crashed.items():
@@ -150,13 +155,3 @@ def told_in_a_line(report: SessionReport) -> str:
 
 def _seconds(ms: float) -> str:
     return f"{ms / 1000:.1f} s" if ms >= 100 else f"{ms:.0f} ms"
-
-
-def _write(path: Path, report: SessionReport) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_bytes(to_json(report))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
