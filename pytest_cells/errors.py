@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_cells.model import Cell, CellError
+    from pytest_cells.model import Cell, CellError, Outcome
 
 
 class CellsError(Exception):
@@ -36,6 +36,10 @@ class KernelError(CellsError):
     """A kernel that cannot be found, started or talked to."""
 
 
+class KernelRefused(KernelError):
+    """A kernel that would be refused again: what was asked for cannot be done."""
+
+
 class ExecutorError(CellsError):
     """An executor that was asked for and cannot be loaded."""
 
@@ -62,6 +66,18 @@ class PrerequisiteSkipped(CellsError):
     def __init__(self, cell: Cell, inputs: dict[str, str]) -> None:
         super().__init__(f"prerequisite cell {cell.label} skipped itself")
         self.cell, self.inputs = cell, inputs
+
+
+class NotebookTimeout(CellsError):
+    """A notebook whose time was used up before a cell began."""
+
+
+class CellInterrupted(KeyboardInterrupt):
+    """Ctrl-C while a cell was executed: carries what is known of the cell."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__("interrupted")
+        self.outcome = outcome
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

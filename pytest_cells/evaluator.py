@@ -33,6 +33,19 @@ class Lifecycle:
         """Clean up after the cell; `result` is None where something raised."""
 
 
+@dataclass(frozen=True)
+class KernelUsage:
+    """The kernels that an executor has started so far."""
+
+    started: int = 0
+    forked: int = 0
+    """How many of them a fork server started."""
+    startup_ms: Sequence[float] = ()
+    """How long each took until it answered, in ms."""
+    failed: int = 0
+    """How many more were started and did not come to answer."""
+
+
 class Runner(Protocol):
     """One notebook's place of execution: a kernel that was started for it."""
 
@@ -40,8 +53,17 @@ class Runner(Protocol):
     def alive(self) -> bool:
         """Tell whether it can still execute."""
 
-    def execute(self, source: str, *, timeout: float, history: bool = True) -> Outcome:
-        """Execute a source; `timeout` in seconds, 0 for none. Never raises for what the source does."""
+    @property
+    def peak_mb(self) -> float | None:
+        """The most memory that it has held, in MB (2^20 bytes), where that is known."""
+
+    def execute(
+        self, source: str, *, timeout: float, history: bool = True, meanwhile: Callable[[], None] | None = None
+    ) -> Outcome:
+        """Execute a source; `timeout` in seconds, 0 for none. Never raises for what the source does.
+
+        `meanwhile` is work that may be done while the source is executed; whoever cannot do so leaves it alone.
+        """
 
     def stop(self) -> None:
         """End it; need not wait."""
@@ -54,15 +76,14 @@ class Executor(Protocol):
     """
 
     @property
-    def started(self) -> int:
-        """How many kernels were started so far."""
-
-    @property
-    def startup_ms(self) -> list[float]:
-        """How long each took until it answered, in ms."""
+    def usage(self) -> KernelUsage:
+        """What was used so far."""
 
     def identify(self, notebook: Notebook) -> KernelIdentity:
         """Return what identifies the notebook's kernel for the cache. Raises KernelError."""
+
+    def prepare(self, notebook: Notebook) -> None:
+        """Note that a kernel for this notebook will be asked for. May do in the background what that will need."""
 
     def open(self, notebook: Notebook) -> Runner:
         """Start a fresh kernel for a notebook. Raises KernelError."""

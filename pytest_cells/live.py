@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,10 +11,17 @@ import msgspec
 
 from pytest_cells.cache.files import matches
 from pytest_cells.cache.trace import Version
-from pytest_cells.errors import DependencyError, KernelError, PrerequisiteFailed, PrerequisiteSkipped
+from pytest_cells.errors import (
+    CellInterrupted,
+    DependencyError,
+    KernelError,
+    NotebookTimeout,
+    PrerequisiteFailed,
+    PrerequisiteSkipped,
+)
 from pytest_cells.evaluator import Executor, Runner
 from pytest_cells.judge import judge
-from pytest_cells.model import Cell, Json, Notebook, Outcome
+from pytest_cells.model import Cell, CellError, Json, Notebook, Outcome
 from pytest_cells.settings import Settings
 from pytest_cells.walk import Walk
 
@@ -36,6 +44,7 @@ class LiveKernel:
         setup_codes: Sequence[str],
         filters: Sequence[Filter],
         around: Callable[[Cell, Callable[[], None]], bool],
+        meanwhile: Callable[[], None],
     ) -> None:
         self.expected: set[int] = {cell.index for cell in notebook.cells if cell.directives.xfail is not None}
         """Cells that may fail without keeping others from running."""
@@ -44,8 +53,16 @@ class LiveKernel:
         self._setup_codes, self._filters = setup_codes, filters
         self._around = around
         """Wraps the user's lifecycles around a replay; tells whether it took place."""
+        self._meanwhile = meanwhile
+        """Done while a kernel is busy."""
+        self.deaths = 0
+        """How many kernels were lost, those that had to be killed included."""
+        self.starts = 0
+        self.peak_mb = 0.0
+        """The most memory that a kernel held, in MB, as far as it is known."""
         self._runner: Runner | None = None
         self._position = 0
+        self._deadline: float | None = None
 
     @property
     def alive(self) -> bool:
@@ -82,15 +99,22 @@ class LiveKernel:
     def execute(self, cell: Cell) -> tuple[dict[str, Version], Outcome]:
         """Execute a cell that was reached; return what it read, as it was just before, and the outcome.
 
-        Raises DependencyError where a declared input does not exist.
+        Raises DependencyError where a declared input does not exist, and NotebookTimeout where no time is left.
         """
         self._check_dependencies(cell)
+        limit, whole = self._limit_now(cell)
         inputs = self._walk.inputs(cell)
         if cell.blank or self._runner is None:
             outcome = Outcome()
         else:
-            outcome = self._runner.execute(cell.source, timeout=self.timeout(cell))
+            outcome = self._runner.execute(cell.source, timeout=limit, meanwhile=self._meanwhile)
+            self.peak_mb = max(self.peak_mb, self._runner.peak_mb or 0.0)
+        if whole and outcome.timed_out and outcome.error is not None:
+            told = f"{self._used_up}; {outcome.error.evalue}"
+            error = msgspec.structs.replace(outcome.error, ename=NotebookTimeout.__name__, evalue=told)
+            outcome = msgspec.structs.replace(outcome, error=error)
         if outcome.died:
+            self.deaths += 1
             self.drop()
         else:
             self._walk.advance(cell, inputs, failed=judge(cell, outcome) is not None)
@@ -103,6 +127,26 @@ class LiveKernel:
         own = cell.directives.timeout
         return self._settings.kernel.timeout if own is None else own
 
+    def begin(self) -> None:
+        """Give the notebook all of its time, from now on."""
+        limit = self._settings.kernel.notebook_timeout
+        self._deadline = time.monotonic() + limit if limit else None
+
+    def _limit_now(self, cell: Cell) -> tuple[float, bool]:
+        """Return the seconds that a cell may take now, and whether the notebook's time is what bounds them."""
+        own = self.timeout(cell)
+        if self._deadline is None:
+            return own, False
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise NotebookTimeout(f"{self._notebook.name}, cell {cell.label}: {self._used_up} before the cell began")
+        return (left, True) if not own or left < own else (own, False)
+
+    @property
+    def _used_up(self) -> str:
+        limit = self._settings.kernel.notebook_timeout
+        return f"the notebook's {limit:g} s (--cells-notebook-timeout) were used up"
+
     def drop(self) -> None:
         """Let the kernel go: the next cell that needs one starts afresh."""
         if self._runner is not None:
@@ -114,6 +158,7 @@ class LiveKernel:
     def _start(self) -> None:
         self._walk.restart()
         self._runner = self._executor.open(self._notebook)
+        self.starts += 1
         self._position = 0
         for code in self._setup_codes:
             outcome = self._runner.execute(code, timeout=self._settings.kernel.timeout, history=False)
@@ -127,7 +172,12 @@ class LiveKernel:
 
     def _replay_now(self, cell: Cell) -> None:
         self.replayed.add(cell.index)
-        inputs, outcome = self.execute(cell)
+        try:
+            inputs, outcome = self.execute(cell)
+        except CellInterrupted as stop:
+            told = f"the run was stopped while prerequisite cell {cell.label} was executed"
+            stopped = msgspec.structs.replace(stop.outcome, error=CellError("KeyboardInterrupt", told), outputs=[])
+            raise CellInterrupted(stopped) from None
         if outcome.verdict == "skipped":
             raise PrerequisiteSkipped(cell, inputs)
         error = judge(cell, outcome)

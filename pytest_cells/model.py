@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-DIRECTIVE_COMMENT = re.compile(r"^\s*(?:#|//|--)+\s*cells:(?P<body>.*)$")
+DIRECTIVE_COMMENT = re.compile(r"^\s*(?:#|//|--|;|%)+\s*cells:(?P<body>.*)$")
 Status = Literal["ok", "error", "cached", "skipped"]
 Json = dict[str, Any]
 

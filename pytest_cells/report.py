@@ -59,6 +59,17 @@ class LargeArtifactWarning(msgspec.Struct, frozen=True):
     cell_name: str | None
 
 
+class KernelFacts(msgspec.Struct, frozen=True):
+    """What became of kernels while one cell was evaluated."""
+
+    started: int = 0
+    forked: int = 0
+    restarted: int = 0
+    died: int = 0
+    peak_memory_mb: float = 0.0
+    startup_ms: list[float] = msgspec.field(default_factory=list)
+
+
 class CellFacts(msgspec.Struct, frozen=True):
     """All that is known about one cell's evaluation, in the form in which it travels between processes."""
 
@@ -72,8 +83,7 @@ class CellFacts(msgspec.Struct, frozen=True):
     position: str = ""
     """`cell 7 of 21`."""
     first_line: str = ""
-    kernels_started: int = 0
-    startup_ms: list[float] = msgspec.field(default_factory=list)
+    kernels: KernelFacts = KernelFacts()
     replayed: list[str] = msgspec.field(default_factory=list)
     """Ids of cells that had to be executed again, unreported, to bring back state for this one."""
     notes: list[str] = msgspec.field(default_factory=list)
@@ -98,6 +108,14 @@ class KernelsReport(msgspec.Struct, frozen=True):
 
     started: int = 0
     startup_ms_median: float | None = None
+    forked: int = 0
+    """How many of them a fork server started."""
+    restarted: int = 0
+    """How many were started for a notebook that had had one before."""
+    died: int = 0
+    """How many were lost: they ended by themselves, or had to be killed, or never came to answer."""
+    peak_memory_mb: float | None = None
+    """The most memory that one kernel held, in MB (2^20 bytes), where that could be known."""
 
 
 class CacheReport(msgspec.Struct, frozen=True):
@@ -189,22 +207,30 @@ def build_session(
     ]
     runs.sort(key=lambda run: run.notebook)
     results = [result for run in runs for result in run.cell_results]
-    startup = sorted(value for fact in known for value in fact.startup_ms)
     return SessionReport(
         status="error" if stopped or any(run.status == "error" for run in runs) else "ok",
         total_duration_ms=round(total_duration_ms, 3),
         runs=runs,
-        kernels=KernelsReport(
-            sum(fact.kernels_started for fact in known),
-            round(startup[len(startup) // 2], 1) if startup else None,
-        ),
+        kernels=_build_kernels([fact.kernels for fact in known]),
         cache=msgspec.structs.replace(
             cache,
             hits=sum(result.status == "cached" for result in results),
             misses=sum(result.attempts > 0 for result in results),
             saved_ms=round(sum(result.saved_ms for result in results), 3),
-            notes=sorted({note for fact in known for note in fact.notes}),
+            notes=sorted({*cache.notes, *(note for fact in known for note in fact.notes)}),
         ),
+    )
+
+
+def _build_kernels(facts: Sequence[KernelFacts]) -> KernelsReport:
+    startup = sorted(value for fact in facts for value in fact.startup_ms)
+    return KernelsReport(
+        started=sum(fact.started for fact in facts),
+        startup_ms_median=round(startup[len(startup) // 2], 1) if startup else None,
+        forked=sum(fact.forked for fact in facts),
+        restarted=sum(fact.restarted for fact in facts),
+        died=sum(fact.died for fact in facts),
+        peak_memory_mb=max((fact.peak_memory_mb for fact in facts), default=0.0) or None,
     )
 
 

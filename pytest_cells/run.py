@@ -15,15 +15,15 @@ from pytest_cells.artifacts import ArtifactFolders
 from pytest_cells.cache.explain import remember, why
 from pytest_cells.cache.keys import Inputs
 from pytest_cells.cache.trace import ENVIRONMENT, HISTORY, Artifact, CellRecord, Damaged, NotebookRecord, Trace, Version
-from pytest_cells.errors import CellsError, PrerequisiteFailed, PrerequisiteSkipped
-from pytest_cells.evaluator import Evaluator, Lifecycle
+from pytest_cells.errors import CellInterrupted, CellsError, PrerequisiteFailed, PrerequisiteSkipped
+from pytest_cells.evaluator import Evaluator, KernelUsage, Lifecycle
 from pytest_cells.judge import judge
 from pytest_cells.kernels.tracebacks import plain
 from pytest_cells.lifecycles import built_in
 from pytest_cells.live import LiveKernel
 from pytest_cells.model import Cell, CellError, KernelIdentity, Notebook, Outcome, Status
 from pytest_cells.plan import NOTHING_STORED, Hit, Run, decide
-from pytest_cells.report import CellFacts, CellResult, ErrorReport, LargeArtifactWarning
+from pytest_cells.report import CellFacts, CellResult, ErrorReport, KernelFacts, LargeArtifactWarning
 from pytest_cells.walk import Walk, always_runs
 
 if TYPE_CHECKING:
@@ -97,9 +97,14 @@ class NotebookRun:
         self._record: dict[str, CellRecord] = {}
         self._first_miss: str | None = None
         self._told_replayed: set[int] = set()
+        self._told_kernels = (0, 0)
         self.last_bases: tuple[str, ...] = ()
         """Names of the classes of the error that the cell evaluated last raised."""
         self._opened = False
+        self._spent_ms: dict[int, float] = {}
+        """How long the cells took when they were executed, as far as that is known."""
+        self._postponed: list[Callable[[], None]] = []
+        self._store_notes: list[str] = []
 
     def _open(self) -> None:
         """Find out what the notebook runs in. Raises KernelError; done at the first cell, not at collection."""
@@ -121,11 +126,12 @@ class NotebookRun:
             self.walk.set_skipped(self.notebook.cells[index], skipped=True)
         filters = _flat(self.hooks.pytest_cells_output_filters(notebook=self.notebook))
         self.live = LiveKernel(
-            executor, self.notebook, self.walk, self.settings, setup_codes, filters, self._around_replay
+            executor, self.notebook, self.walk, self.settings, setup_codes, filters, self._around_replay, self.catch_up
         )
         self.live.expected.update(self._marks.expected)
         self._added: list[Lifecycle] = _flat(self.hooks.pytest_cells_lifecycles(notebook=self.notebook))
         self._evaluator: Evaluator[CellRun, CellResult] = Evaluator(built_in(self._added), self._execute)
+        self.live.begin()
         before = self.store.get_record(self.notebook.name) if self.store else None
         self._before = before or NotebookRecord({})
         self._opened = True
@@ -135,11 +141,12 @@ class NotebookRun:
     def evaluate(self, cell: Cell) -> CellFacts:
         """Take a cell from the cache or execute it, with what it needs; never raises for what a cell does."""
         began = time.monotonic()
-        started = self.session.kernels_started()
+        before = self.session.kernel_usage()
         if self.blocked and self.blocked[0].index >= cell.index:
             self.blocked = None  # it is evaluated again, in a kernel that has not seen the failure
             if self._opened:
                 self.live.drop()
+                self.live.begin()
         run = CellRun(self.notebook, cell, self)
         self.last_bases = ()
         try:
@@ -148,6 +155,13 @@ class NotebookRun:
             result = self._evaluator.evaluate(run)
             if run.outcome is None and result.status != "cached" and self.blocked is None:
                 self.walk.set_skipped(cell, skipped=True)
+        except CellInterrupted as stop:
+            run.outcome = stop.outcome
+            assert stop.outcome.error is not None
+            spent_ms = (time.monotonic() - began) * 1000
+            result = msgspec.structs.replace(run.failure(stop.outcome.error), duration_ms=round(spent_ms, 3))
+            self.session.interrupted = self._facts(run, result, before)
+            raise
         except PrerequisiteSkipped as skipped:
             self.blocked = (skipped.cell, "was skipped")
             self.forget(skipped.cell, skipped.inputs)
@@ -162,7 +176,7 @@ class NotebookRun:
         if run.outcome is not None and self._first_miss is None:
             self._first_miss = cell.label
         spent_ms = (time.monotonic() - began) * 1000
-        return self._facts(run, msgspec.structs.replace(result, duration_ms=round(spent_ms, 3)), started)
+        return self._facts(run, msgspec.structs.replace(result, duration_ms=round(spent_ms, 3)), before)
 
     def skip(self, cell: Cell, reason: str) -> CellFacts:
         """Note that somebody else decided not to run a cell: it is not replayed for others either."""
@@ -173,13 +187,13 @@ class NotebookRun:
             self.walk.set_skipped(cell, skipped=True)
         except CellsError as error:
             run.notes.append(str(error))
-        return self._facts(run, result, self.session.kernels_started())
+        return self._facts(run, result, self.session.kernel_usage())
 
     def setup_failed(self, cell: Cell, problem: str) -> CellFacts:
         """Note that somebody else's preparation of a cell failed: it did not run, so neither can what needs it."""
         run = CellRun(self.notebook, cell, self)
         self.blocked = self.blocked or (cell, "failed")
-        return self._facts(run, run.failure(CellError("SetupFailed", problem)), self.session.kernels_started())
+        return self._facts(run, run.failure(CellError("SetupFailed", problem)), self.session.kernel_usage())
 
     def expect_failure(self, cell: Cell) -> None:
         """Note that a cell that failed was expected to: the cells below go on where the kernel still lives."""
@@ -204,6 +218,11 @@ class NotebookRun:
         decision = decide(candidates, self.walk.state(cell, run.inputs), run.inputs)
         if isinstance(decision, Run):
             return Run("; ".join([self._why(cell, run.inputs, decision.reason), *problems]))
+        self._spent_ms[cell.index] = decision.trace.duration_ms
+        whole = self.settings.kernel.notebook_timeout
+        spent_s = sum(ms for index, ms in self._spent_ms.items() if index <= cell.index) / 1000
+        if whole and spent_s > whole:
+            return Run(f"the notebook took {spent_s:.1f} s up to here, longer than its timeout of {whole:g} s")
         limit = self.live.timeout(cell)
         if limit and decision.trace.duration_ms > limit * 1000:
             return Run(f"it took {decision.trace.duration_ms / 1000:.1f} s, longer than its timeout of {limit:g} s")
@@ -237,6 +256,7 @@ class NotebookRun:
                 break
             self.live.reach(cell)
         run.outcome = outcome
+        self._spent_ms[cell.index] = outcome.duration_ms
         if outcome.verdict == "skipped":
             self.blocked = (cell, "was skipped")
             return run.result("skipped", reason=outcome.reason)
@@ -269,14 +289,36 @@ class NotebookRun:
 
     def forget(self, cell: Cell, inputs: dict[str, Version]) -> None:
         """Remove the trace of a cell that no longer passes: nothing that it read has changed, and yet it fails."""
+        self.catch_up()  # or what is to be stored of an earlier run of it would come back
         if self.store is not None and HISTORY in inputs:
             self.store.remove_trace(Trace(self.walk.lookup(cell), inputs, {}))
+
+    def postpone(self, work: Callable[[], None]) -> None:
+        """Put off work on the store until a kernel is busy with the next cell, or the notebook ends."""
+        self._postponed.append(work)
+
+    def catch_up(self) -> None:
+        """Do what was put off. What cannot be stored is told with the next cell: it is the same for all."""
+        while self._postponed:
+            work = self._postponed.pop(0)
+            try:
+                work()
+            except OSError as error:
+                assert self.store is not None
+                self._store_notes.append(
+                    f"results cannot be stored in {self.store.folder}: {error.strerror or error}; these cells run "
+                    "again next time (free some space, make the folder writable, or choose another with "
+                    "--cells-cache-dir)"
+                )
 
     def close(self) -> None:
         """Stop the kernel and keep what later runs want to know."""
         if not self._opened:
             return
         self.live.drop()
+        self.catch_up()
+        self.session.late_notes += self._store_notes
+        self._store_notes = []
         self.folders.close()
         if self.store is None or not self._record:
             return
@@ -325,9 +367,8 @@ class NotebookRun:
             return CellError("PrerequisiteFailed", str(error), error.error.traceback)
         return CellError(type(error).__name__, str(error))
 
-    def _facts(self, run: CellRun, result: CellResult, started: int) -> CellFacts:
+    def _facts(self, run: CellRun, result: CellResult, before: KernelUsage) -> CellFacts:
         outputs = run.outcome.outputs if run.outcome else []
-        now = self.session.kernels_started()
         return CellFacts(
             notebook=self.notebook.name,
             result=result,
@@ -336,11 +377,31 @@ class NotebookRun:
             streams=[(out["name"], out["text"]) for out in outputs if out["output_type"] == "stream"],
             position=f"cell {run.cell.index + 1} of {len(self.notebook.cells)}",
             first_line=run.cell.first_line[:60],
-            kernels_started=now - started,
-            startup_ms=self.session.executor.startup_ms[started:now] if now > started else [],
-            notes=run.notes,
+            kernels=self._kernels(before),
+            notes=[*run.notes, *self._notes_on_store(run.cell)],
             replayed=self._newly_replayed(),
         )
+
+    def _kernels(self, before: KernelUsage) -> KernelFacts:
+        """Return what became of kernels since `before`."""
+        now = self.session.kernel_usage()
+        starts, deaths = (self.live.starts, self.live.deaths) if self._opened else (0, 0)
+        told = self._told_kernels
+        self._told_kernels = (starts, deaths)
+        return KernelFacts(
+            started=now.started - before.started,
+            forked=now.forked - before.forked,
+            restarted=max(starts - 1, 0) - max(told[0] - 1, 0),
+            died=deaths - told[1] + now.failed - before.failed,
+            peak_memory_mb=self.live.peak_mb if self._opened else 0.0,
+            startup_ms=list(now.startup_ms[before.started :]),
+        )
+
+    def _notes_on_store(self, cell: Cell) -> list[str]:
+        if cell is self.notebook.cells[-1]:
+            self.catch_up()
+        notes, self._store_notes = self._store_notes, []
+        return notes
 
     def _newly_replayed(self) -> list[str]:
         """Return the ids of cells that were replayed since this was last asked."""

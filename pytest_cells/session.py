@@ -5,6 +5,7 @@ Pytest's loop asks `NotebookRun.evaluate` cell by cell; `Session.run` asks it in
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,7 +17,7 @@ import msgspec
 from pytest_cells.cache.files import Digests
 from pytest_cells.cache.store import Store
 from pytest_cells.errors import CellsError
-from pytest_cells.evaluator import Executor
+from pytest_cells.evaluator import Executor, KernelUsage
 from pytest_cells.executors import load_executor
 from pytest_cells.model import Notebook
 from pytest_cells.notebooks.read import read_notebook
@@ -37,6 +38,11 @@ class Session:
         self.digests = Digests()
         self.store: Store | None = Store(settings.cache.folder) if settings.cache.folder else None
         self._executor: Executor | None = None
+        self.late_notes: list[str] = []
+        """What came to be known after the last cell of a notebook was reported."""
+        self.interrupted: CellFacts | None = None
+        """The cell that was under way when the user stopped the run."""
+        self._nothing_hits: bool | None = None
         self._runs: dict[Path, NotebookRun] = {}
 
     def __enter__(self) -> Session:
@@ -54,9 +60,9 @@ class Session:
             self._executor = load_executor(self.settings)
         return self._executor
 
-    def kernels_started(self) -> int:
-        """Return how many kernels were started so far, without loading an executor."""
-        return self._executor.started if self._executor is not None else 0
+    def kernel_usage(self) -> KernelUsage:
+        """Return which kernels were started so far, without loading an executor."""
+        return self._executor.usage if self._executor is not None else KernelUsage()
 
     def read(self, path: Path) -> Notebook:
         """Read a notebook. Raises NotebookError or DirectiveError."""
@@ -72,17 +78,48 @@ class Session:
             self._runs[notebook.path] = NotebookRun(self, notebook, relay, marks() if marks else Marks())
         return self._runs[notebook.path]
 
+    def expect(self, notebook: Notebook) -> None:
+        """Prepare for running a notebook of which cells are selected, where it is sure that some must be executed.
+
+        Whether a cell hits is found out when its turn comes; until then a kernel is prepared only where nothing can
+        hit. What goes wrong here goes wrong again, and is told, when the kernel is needed.
+        """
+        if self._surely_executes():
+            with contextlib.suppress(Exception):
+                self.executor.prepare(notebook)
+
+    def _surely_executes(self) -> bool:
+        """Tell whether no cell can hit: as it was at the beginning."""
+        if self._nothing_hits is None:
+            self._nothing_hits = self.store is None or self.settings.cache.force or self.store.empty
+        return self._nothing_hits
+
+    def share_kernels(self) -> Any:
+        """Prepare what other processes of this session can use of ours; return what they are to be told, or None.
+
+        None too where some cells may hit: then it is not known whether a kernel is needed at all.
+        """
+        share = getattr(self.executor, "share", None)
+        if share is not None and self._surely_executes():
+            with contextlib.suppress(Exception):
+                return share()
+        return None
+
     def release(self, notebook: Notebook) -> None:
         """Stop a notebook's kernel: no more of its cells come, as far as is known."""
         run = self._runs.get(notebook.path)
         if run is not None:
             run.close()
 
+    def stop(self) -> None:
+        """Ask all kernels to end, without waiting for them."""
+        for run in self._runs.values():
+            run.close()
+
     def close(self) -> None:
         """End everything. May be called twice."""
         try:
-            for run in self._runs.values():
-                run.close()
+            self.stop()
         finally:
             if self._executor is not None:
                 self._executor.close()
@@ -115,7 +152,8 @@ class Session:
     def cache_report(self) -> CacheReport:
         """Return what a report says of the cache before anything is counted."""
         folder = self.settings.cache.folder
-        return CacheReport(folder is not None, self.settings.shown(folder) if folder else None)
+        shown = self.settings.shown(folder) if folder else None
+        return CacheReport(folder is not None, shown, notes=self.late_notes)
 
 
 def expected_failure(facts: CellFacts, reason: str) -> CellFacts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -34,6 +35,8 @@ class KernelSettings:
     executor: str = "jupyter"
     timeout: float = 300.0
     """Seconds a cell may take, 0 for no limit."""
+    notebook_timeout: float = 0.0
+    """Seconds that a notebook may take from its first cell on, kernel start included, 0 for no limit."""
     startup_timeout: float = 60.0
     """Seconds a kernel may take until it answers."""
     retries: int = 1
@@ -41,14 +44,40 @@ class KernelSettings:
     python3: Literal["pytest", "kernelspec"] = "pytest"
     """Whether the spec `python3` means the running interpreter or the installed kernelspec."""
     cwd: Literal["notebook", "rootdir"] = "notebook"
+    fork_server: Literal["auto", "on", "off"] = "auto"
+    """Whether kernels are forked: where that is possible, in any case (else it is an error), or never."""
+    ahead: int = 1
+    """How many kernels of the notebooks that come next are launched beforehand."""
+    shared_server: tuple[str, str] | None = None
+    """The address of a fork server that another process of the session has booted, and the digest of its kind."""
+    preload: tuple[str, ...] = ()
+    """Modules that the fork server imports once for all kernels."""
+    max_memory_mb: float = 0.0
+    """MB (2^20 bytes) of data that a kernel's process may hold, 0 for no limit."""
+    max_output_mb: float = 50.0
+    """MB (2^20 bytes) of output that is kept of a cell, 0 for no limit."""
+    manager: str = ""
+    """The kernel manager to use instead of jupyter_client's own, as `module:Class`."""
 
     def __post_init__(self) -> None:
         at_least_zero("cells_timeout", self.timeout)
+        at_least_zero("cells_notebook_timeout", self.notebook_timeout)
         at_least_zero("cells_kernel_retries", self.retries)
         if not 0 < self.startup_timeout < float("inf"):
             raise SettingsError(f"cells_startup_timeout: found {self.startup_timeout:g}, expected seconds above 0")
         one_of("cells_python3", self.python3, ("pytest", "kernelspec"))
+        at_least_zero("cells_kernels_ahead", self.ahead)
+        at_least_zero("cells_max_memory_mb", self.max_memory_mb)
+        at_least_zero("cells_max_output_mb", self.max_output_mb)
+        if self.max_memory_mb and not sys.platform.startswith("linux"):
+            raise SettingsError("cells_max_memory_mb: only Linux can limit the memory of a process; leave it out here")
+        one_of("cells_fork_server", self.fork_server, ("auto", "on", "off"))
         one_of("cells_cwd", self.cwd, ("notebook", "rootdir"))
+        if self.manager and self.executor != "jupyter":
+            raise SettingsError(
+                f"cells_kernel_manager: found {self.manager!r} together with cells_executor {self.executor!r}, "
+                f"which starts no kernels through jupyter_client: leave one of them out"
+            )
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class Inputs:
         self._modules = ModuleFinder(digests, identity.site, rootdir)
         sources = (setup_code, *(cell.source for cell in notebook.cells))
         self._additions = _additions(sources) if identity.python else Additions()
-        self._environment: tuple[int, Version] | None = None
+        self._environment: tuple[dict[str, str], Version] | None = None
 
     def names(self, cell: Cell, material: Mapping[str, str]) -> list[str]:
         """Return the names of all inputs of a cell; `material` is what hooks add."""
@@ -110,8 +110,8 @@ class Inputs:
 
     def _environment_version(self) -> Version:
         facts = self._identity.facts()
-        if self._environment is None or self._environment[0] != id(facts):
-            self._environment = (id(facts), digest_of(facts))
+        if self._environment is None or self._environment[0] is not facts:
+            self._environment = (facts, digest_of(facts))
         return self._environment[1]
 
     def _search(self) -> list[Path]:

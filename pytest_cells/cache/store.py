@@ -15,7 +15,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -84,13 +84,7 @@ class Store:
         """Store a copy of a file whose digest is known."""
         path = self._blob(digest)
         if not (_same_size(path, source.stat().st_size) and digest_file(path) == digest):
-            temporary = self._temporary()
-            try:
-                shutil.copyfile(source, temporary)
-                _rename(temporary, path)
-            finally:
-                temporary.unlink(missing_ok=True)
-            self._written = True
+            self._place(path, lambda temporary: shutil.copyfile(source, temporary))
 
     def get_blob(self, digest: str) -> bytes:
         """Return the bytes of a digest. Raises Damaged where they are gone or altered."""
@@ -108,6 +102,15 @@ class Store:
     def put_trace(self, trace: Trace) -> None:
         """Store a trace, replacing one with the same key."""
         self._write(self._trace_path(trace), encode_trace(trace))
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether no trace is stored at all."""
+        try:
+            with os.scandir(self.folder / "traces") as shards:
+                return next(shards, None) is None
+        except OSError:
+            return True
 
     def remove_trace(self, trace: Trace) -> None:
         """Forget a trace that turned out wrong."""
@@ -200,23 +203,32 @@ class Store:
         return self.folder / "objects" / digest[:2] / digest[2:]
 
     def _temporary(self) -> Path:
-        folder = self.folder / "tmp"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{os.getpid()}-{time.monotonic_ns()}"
+        return self.folder / "tmp" / f"{os.getpid()}-{time.monotonic_ns()}"
 
     def _write(self, path: Path, content: bytes) -> None:
+        self._place(path, lambda temporary: temporary.write_bytes(content))
+
+    def _place(self, path: Path, write: Callable[[Path], object]) -> None:
+        """Let an entry be written elsewhere and bring it to its place whole."""
         temporary = self._temporary()
         try:
-            temporary.write_bytes(content)
+            try:
+                write(temporary)
+            except FileNotFoundError:
+                temporary.parent.mkdir(parents=True, exist_ok=True)
+                write(temporary)
             _rename(temporary, path)
-        finally:
+        except BaseException:
             temporary.unlink(missing_ok=True)
+            raise
         self._written = True
 
 
 def _rename(temporary: Path, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        temporary.replace(path)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
         temporary.replace(path)
     except IsADirectoryError:  # no entry of ours is a folder
         shutil.rmtree(path)

@@ -5,15 +5,31 @@ folder at the same time are told apart. Writers outside Python's audit (C++ libr
 seen; whoever asks must treat what is not named here as unknown.
 """
 
+import faulthandler
 import json
 import os
+import select
 import sys
+import time
 from typing import Any
+
+_collector_known = "gc" in sys.modules
+import gc  # noqa: E402
+
+if not _collector_known:
+    del sys.modules["gc"]  # a cell that imports it is told apart from those that cannot see what it does
 
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _written: "set[str]" = set()
 # Kept from before the notebook's first cell: a cell may replace what it likes.
 _abspath, _fspath, _fsdecode, _dumps = os.path.abspath, os.fspath, os.fsdecode, json.dumps
+_poll: Any = getattr(select, "poll", None)
+_sleep, _open, _frame = time.sleep, open, sys._getframe
+_set_aside = [True] if gc.get_freeze_count() else []
+_MOST_WAITS = 100
+_QUIET_ROUNDS = 4
+_PAUSE_S = 0.0005
+_LONGEST_ERROR = 19_900
 
 
 def _note(*paths: Any) -> None:
@@ -47,6 +63,25 @@ _EVENTS: "dict[str, Any]" = {
 }
 
 
+def _show_all(*_: Any) -> None:
+    """Let whoever looks at the collector's objects see all, those too that a fork server has set aside."""
+    if _set_aside:
+        gc.unfreeze()
+        _set_aside.clear()
+
+
+def _imported(name: Any, *_: Any) -> None:
+    """Show all to whoever imports gc, since not all that can be asked of it is an event; not to IPython's own end."""
+    if name == "gc" and _frame(2).f_globals.get("__name__") != "IPython.core.displayhook":
+        _show_all()
+
+
+_EVENTS["gc.get_objects"] = _EVENTS["gc.get_referrers"] = _show_all
+_EVENTS["import"] = _imported
+if _collector_known:
+    _show_all()
+
+
 def _hook(event: str, arguments: "tuple[Any, ...]") -> None:
     handler = _EVENTS.get(event)
     if handler is not None:
@@ -67,4 +102,127 @@ def report() -> str:
     return _dumps({"written": paths, "bases": [kind.__name__ for kind in getattr(last, "__mro__", ())]})
 
 
+class _Pipe:
+    """The pipe through which ipykernel takes what C code and subprocesses write, and the thread that reads it."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream, self.flush = stream, stream.flush
+        self._status = "/proc/self/task/%s/status" % stream.watch_fd_thread.native_id
+        self._seen = self._turns()
+
+    def drain(self) -> None:
+        """Wait until all that was written is on its way, so that it is told before the reply.
+
+        ipykernel itself pauses for half a millisecond before each reply instead, which its client switches off: here
+        that is done only where something may have been written. Nothing was if the pipe is empty and the thread that
+        reads it has not run.
+        """
+        if self._seen is not None and self._quiet():
+            return
+        rounds = 0
+        for _ in range(_MOST_WAITS):
+            _sleep(_PAUSE_S)
+            self.flush()
+            rounds = rounds + 1 if self._quiet() else 0
+            if rounds == _QUIET_ROUNDS:
+                return
+
+    def _quiet(self) -> bool:
+        """Tell whether nothing waits in the pipe, and its reader has not run since this was last asked."""
+        unread = _poll()
+        unread.register(self.stream._fid, select.POLLIN)
+        waiting = bool(unread.poll(0))
+        before, self._seen = self._seen, self._turns()
+        return not waiting and before == self._seen
+
+    def _turns(self) -> Any:
+        """Return what changes whenever the thread has run, unlike itself while it runs; None where that is not told."""
+        try:
+            with _open(self._status) as status:
+                lines = status.read().splitlines()
+        except OSError:
+            return None
+        turns = [line for line in lines if "_ctxt_switches" in line]
+        asleep = any(line.startswith("State:\tS") for line in lines)
+        return (turns if asleep else object()) if turns else None
+
+
+def _pipes() -> "list[_Pipe]":
+    found = (sys.stdout, sys.stderr)
+    watched = [stream for stream in found if _poll and isinstance(getattr(stream, "_fid", None), int)]
+    return [_Pipe(stream) for stream in watched if getattr(stream, "watch_fd_thread", None)]
+
+
+def _flush_what_there_is(stream: Any) -> None:
+    """Let `flush` return at once where nothing waits: ipykernel calls it eight times a cell, through a thread."""
+    flush = stream.flush
+
+    def quick_flush() -> None:
+        if stream._buffers or stream._flush_pending:
+            flush()
+
+    if isinstance(getattr(stream, "_buffers", None), dict) and hasattr(stream, "_flush_pending"):
+        stream.flush = quick_flush
+
+
+def _cut(text: str) -> str:
+    left_out = len(text) - _LONGEST_ERROR
+    return "%s [... %d characters left out]" % (text[:_LONGEST_ERROR], left_out) if left_out > 0 else text
+
+
+class _Told:
+    """An error of which only so much is told as can be read."""
+
+    def __init__(self, error: Any) -> None:
+        self._error = error
+
+    def __str__(self) -> str:
+        return _cut(str(self._error))
+
+
+def _bound_errors() -> None:
+    """Cut what is too long of an error before it is sent: it is sent twice, with its text twice."""
+    shell = sys.modules["IPython"].get_ipython()
+    show = shell._showtraceback
+
+    def _showtraceback(etype: Any, evalue: Any, stb: Any) -> Any:
+        parts = [_cut(part) for part in stb] if isinstance(stb, list) else stb
+        return show(etype, _Told(evalue), parts)
+
+    shell._showtraceback = _showtraceback
+
+
+def _tell_crashes() -> None:
+    """Let a crash of the process tell, on the stderr that it was started with, which line it was in."""
+    original = getattr(sys.stderr, "_original_stdstream_copy", None)
+    if original is not None and not faulthandler.is_enabled():
+        faulthandler.enable(original, all_threads=False)
+
+
+def _tell_with_replies() -> None:
+    """Add the report to each reply: the kernel lets whoever extends it add metadata, also after an error."""
+    kernel = sys.modules["IPython"].get_ipython().kernel
+    finish = kernel.finish_metadata
+    pipes = _pipes()
+
+    def finish_metadata(parent: Any, metadata: Any, reply_content: Any) -> Any:
+        metadata = finish(parent, metadata, reply_content)
+        try:
+            if isinstance(reply_content.get("evalue"), str):
+                reply_content["evalue"] = _cut(reply_content["evalue"])
+            for pipe in pipes:
+                pipe.drain()
+            metadata["_pytest_cells_agent"] = report()
+        except Exception:  # the notebook must never fail because of us
+            pass
+        return metadata
+
+    kernel.finish_metadata = finish_metadata
+    for pipe in pipes:
+        _flush_what_there_is(pipe.stream)
+
+
+_tell_with_replies()
+_bound_errors()
+_tell_crashes()
 sys.addaudithook(_hook)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from pytest_cells.errors import KernelError
+from collections.abc import Callable
+from dataclasses import replace
+
+from pytest_cells.errors import KernelError, KernelRefused
+from pytest_cells.evaluator import KernelUsage
 from pytest_cells.kernels.pool import KernelPool
-from pytest_cells.kernels.specs import Identities, choose_kernel
+from pytest_cells.kernels.specs import NATIVE, Identities, choose_kernel, native
 from pytest_cells.model import KernelIdentity, Notebook, Outcome
 from pytest_cells.settings import Settings
 
@@ -15,21 +19,32 @@ class JupyterExecutor:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._identities = Identities()
-        self._pool = KernelPool()
+        self._pool = KernelPool(settings.kernel, self._identities.stamp)
 
     @property
-    def started(self) -> int:
-        """How many kernels were started."""
-        return len(self._pool.startup_ms)
-
-    @property
-    def startup_ms(self) -> list[float]:
-        """How long each took until it answered, in ms."""
-        return self._pool.startup_ms
+    def usage(self) -> KernelUsage:
+        """What was used so far."""
+        return self._pool.usage
 
     def identify(self, notebook: Notebook) -> KernelIdentity:
         """Return what identifies the notebook's kernel. Raises KernelError where it is not installed."""
-        return self._identities.of(choose_kernel(notebook, self._settings.kernel))
+        settings = self._settings.kernel
+        identity = self._identities.of(choose_kernel(notebook, settings))
+        bounds = {"preload": " ".join(settings.preload), "memory": f"{settings.max_memory_mb:g}"}
+        given = {name: value for name, value in bounds.items() if value not in ("", "0")}
+        return replace(identity, key={**identity.key, **given})
+
+    def prepare(self, notebook: Notebook) -> None:
+        """Launch the notebook's kernel in the background, within `cells_kernels_ahead`. Raises KernelError."""
+        choice = choose_kernel(notebook, self._settings.kernel)
+        self._pool.prepare(choice, self._settings.working_folder(notebook))
+
+    def share(self) -> tuple[str, str] | None:
+        """Boot the fork server that most notebooks need, for other processes of this session. Raises KernelError."""
+        settings = self._settings.kernel
+        if settings.name not in (None, NATIVE) or settings.manager or settings.python3 != "pytest":
+            return None
+        return self._pool.share(native(), self._settings.rootdir)
 
     def open(self, notebook: Notebook) -> KernelSeat:
         """Start a fresh kernel for a notebook. Raises KernelError."""
@@ -38,8 +53,8 @@ class JupyterExecutor:
         for tries_left in range(self._settings.kernel.retries, -1, -1):
             try:
                 return KernelSeat(self._pool, self._pool.start(choice, cwd, self._settings.kernel.startup_timeout))
-            except KernelError:
-                if not tries_left:
+            except KernelError as error:
+                if not tries_left or isinstance(error, KernelRefused):
                     raise
         raise AssertionError("retries are at least 0")
 
@@ -62,9 +77,16 @@ class KernelSeat:
         """Tell whether the kernel still runs."""
         return self._kernel.alive
 
-    def execute(self, source: str, *, timeout: float, history: bool = True) -> Outcome:
+    @property
+    def peak_mb(self) -> float | None:
+        """The most memory that the kernel has held."""
+        return self._kernel.peak_mb
+
+    def execute(
+        self, source: str, *, timeout: float, history: bool = True, meanwhile: Callable[[], None] | None = None
+    ) -> Outcome:
         """Execute a source in the kernel."""
-        return self._kernel.execute(source, timeout=timeout, history=history)
+        return self._kernel.execute(source, timeout=timeout, history=history, meanwhile=meanwhile)
 
     def stop(self) -> None:
         """Give the kernel back: it ends."""

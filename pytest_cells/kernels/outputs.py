@@ -6,6 +6,10 @@ from typing import Any
 
 from pytest_cells.model import Json
 
+MB = 2**20
+OUTPUTS = frozenset({"stream", "display_data", "execute_result", "update_display_data"})
+"""Types of messages that may be left out where they are too large. An error never is."""
+
 
 class Displays:
     """The displays of one kernel by display id: an update reaches the cell that first showed it."""
@@ -53,13 +57,25 @@ class OutputWidgets:
 class OutputCollector:
     """Collect the outputs of one request."""
 
-    def __init__(self, displays: Displays, widgets: OutputWidgets) -> None:
+    def __init__(self, displays: Displays, widgets: OutputWidgets, max_bytes: int = 0) -> None:
         self.outputs: list[Json] = []
         self._displays, self._widgets = displays, widgets
+        self._more: list[str] = []
+        """What belongs to the text of the last output: joined once, since a cell may print a million times."""
         self._clear_first = False
+        self._max_bytes, self._held, self._left_out = max_bytes, 0, 0
 
-    def add(self, kind: str, content: Json) -> None:
-        """Take one iopub message's type and content; types that are no output are passed over."""
+    def has_room(self, size: int) -> bool:
+        """Tell whether an output of so many bytes stays within the limit; a limit of 0 is none."""
+        return not self._max_bytes or self._held + size <= self._max_bytes
+
+    def leave_out(self, size: int) -> None:
+        """Note an output that is too large to be kept; from then on none is."""
+        self._left_out += size
+        self._held = max(self._held, self._max_bytes)
+
+    def add(self, kind: str, content: Json, size: int = 0) -> None:
+        """Take one iopub message's type, content and size in bytes; types that are no output are passed over."""
         if kind == "comm_open":
             self._widgets.opened(content)
         elif kind == "comm_msg":
@@ -69,7 +85,7 @@ class OutputCollector:
         if kind == "clear_output":
             self._clear_first = bool(content.get("wait"))
             if not self._clear_first:
-                self.outputs.clear()
+                self._clear()
             return
         if kind == "update_display_data":
             self._update(content)
@@ -78,24 +94,44 @@ class OutputCollector:
         if output is None:
             return
         if self._clear_first:
-            self.outputs.clear()
+            self._clear()
             self._clear_first = False
+        self._held += size
         display_id = _display_id(content)
         if display_id is not None and kind in ("display_data", "execute_result"):
             self._displays.update(display_id, output["data"], output["metadata"])
             self._displays.remember(display_id, output)
         last = self.outputs[-1] if self.outputs else None
         if kind == "stream" and last and last["output_type"] == "stream" and last["name"] == output["name"]:
-            last["text"] += output["text"]
+            self._more.append(output["text"])
         else:
+            self._join()
             self.outputs.append(output)
 
     def finished(self) -> list[Json]:
-        """Return the outputs, streams folded as a terminal shows them."""
+        """Return the outputs, streams folded as a terminal shows them, and a note where some are left out."""
+        self._join()
         for output in self.outputs:
             if output["output_type"] == "stream":
                 output["text"] = fold(output["text"])
+        if self._left_out:
+            self.outputs.append({"output_type": "stream", "name": "stderr", "text": self._note()})
+            self._left_out = 0
         return self.outputs
+
+    def _note(self) -> str:
+        lost, limit = self._left_out / MB, self._max_bytes / MB
+        return f"[pytest-cells: {lost:.1f} MB of output left out; the limit is {limit:g} MB (cells_max_output_mb)]\n"
+
+    def _join(self) -> None:
+        if self._more:
+            self.outputs[-1]["text"] += "".join(self._more)
+            self._more.clear()
+
+    def _clear(self) -> None:
+        self.outputs.clear()
+        self._more.clear()
+        self._held = 0
 
     def _update(self, content: Json) -> None:
         display_id = _display_id(content)

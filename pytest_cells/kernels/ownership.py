@@ -50,7 +50,7 @@ def reap() -> int:
                 owner = folder / OWNER
                 if os.name != "posix" or folder.stat().st_uid != os.getuid():
                     continue
-                if not _written_here(owner) or _lives(owner):
+                if not _written_here(owner) or (_lives(owner) and not _ended(owner)):
                     continue
                 for kernel in folder.glob(f"*/{OWNER}"):
                     kill_group(kernel)
@@ -106,6 +106,15 @@ def _here() -> str:
     except OSError:
         namespace = ""
     return f"{platform.node()} {namespace}"
+
+
+def _ended(owner: Path) -> bool:
+    """Tell whether a process is over, and waits only for its parent to notice."""
+    pid, _ = _read(owner)
+    with contextlib.suppress(OSError, IndexError):
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        return stat.rpartition(")")[2].split()[0] in "ZX"
+    return False
 
 
 def _lives(owner: Path) -> bool:

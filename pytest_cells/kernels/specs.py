@@ -13,18 +13,28 @@ import shutil
 import subprocess
 import sys
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from pytest_cells.cache import interpreter
+from pytest_cells.cache.trace import digest_of
 from pytest_cells.errors import KernelError, did_you_mean
 from pytest_cells.model import KernelIdentity, Notebook
 from pytest_cells.settings import KernelSettings
 
 NATIVE = "python3"
+LOCAL = "local-provisioner"
+"""The provisioner that starts a kernel as a process of one's own, by its entry point."""
+FORK_SERVER = "pytest-cells-fork-server"
+"""The provisioner of ours, which nobody may name."""
+PROVISIONERS = "jupyter_client.kernel_provisioners"
+DEFAULT_PROVISIONER = "JUPYTER_DEFAULT_PROVISIONER_NAME"
 PYTHON = re.compile(r"^(?:python|pypy)[\d.]*(?:\.exe)?$")
 ASK_INTERPRETER_S = 60
+TAKES_A_WORD = ("-W", "-X", "--check-hash-based-pycs")
+"""Options of Python whose value may be the next word."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,10 @@ class KernelChoice:
     metadata: dict[str, Any] = field(default_factory=dict)
     interrupt_mode: str = "signal"
     resource_dir: str = ""
+    manager: str = ""
+    """The kernel manager that the user has named, as `module:Class`."""
+    elsewhere: bool = False
+    """Whether that manager starts kernels elsewhere, by name: then only the name is known."""
 
     @property
     def ipykernel(self) -> bool:
@@ -60,7 +74,12 @@ class KernelChoice:
         """
         if self._launcher is None:
             return None
-        before = [word for word in self.argv[: self._launcher - 1] if not word.startswith("-")]
+        words = self.argv[: self._launcher - 1]
+        before = [
+            word
+            for option, word in zip(("", *words), words, strict=False)
+            if not word.startswith("-") and option not in TAKES_A_WORD
+        ]
         command = before[-1] if before else ""
         if not PYTHON.match(Path(command).name):
             return None
@@ -69,18 +88,68 @@ class KernelChoice:
         return sys.executable if len(before) == 1 else None  # as jupyter_client does for a bare name
 
     @property
+    def host(self) -> str | None:
+        """The Python that runs a kernel of another language (`python -m bash_kernel`), or None."""
+        if self.language == "python" or len(self.argv) < 2 or self.argv[1] != "-m":
+            return None
+        command = self.argv[0]
+        if not PYTHON.match(Path(command).name):
+            return None
+        return command if os.sep in command else sys.executable  # as jupyter_client does for a bare name
+
+    @property
+    def forkable(self) -> tuple[str, ...] | None:
+        """The interpreter and its options, where a fork server can do what the command does; else None.
+
+        A provisioner or manager that the user has named, the ordinary one included, is never replaced.
+        """
+        named = self.manager or self.named_provisioner
+        if not sys.platform.startswith("linux") or named or self._launcher is None or self.interpreter is None:
+            return None
+        first = self.argv[0]
+        alone = PYTHON.match(Path(first).name) and self.argv[self._launcher] == "ipykernel_launcher"
+        return (self.interpreter, *self.argv[1 : self._launcher - 1]) if alone else None
+
+    @property
+    def named_provisioner(self) -> tuple[str, str] | None:
+        """The provisioner that the user has named, and where, or None."""
+        stanza = self.metadata.get("kernel_provisioner")
+        if isinstance(stanza, dict) and "provisioner_name" in stanza:
+            return str(stanza["provisioner_name"]), f"the kernelspec {Path(self.resource_dir, 'kernel.json')}"
+        default = os.environ.get(DEFAULT_PROVISIONER)
+        return (default, f"the environment variable {DEFAULT_PROVISIONER}") if default else None
+
+    @property
     def local(self) -> bool:
-        """Tell whether the ordinary provisioner starts the kernel as our own child."""
-        provisioner = self.metadata.get("kernel_provisioner") or {}
-        return bool(provisioner.get("provisioner_name", "local-provisioner") == "local-provisioner")
+        """Tell whether the ordinary manager and provisioner start the kernel as our own child."""
+        named = self.named_provisioner
+        return not self.manager and (named is None or named[0] == LOCAL)
+
+
+def native() -> KernelChoice:
+    """Return the kernel of the interpreter that runs pytest."""
+    return KernelChoice(NATIVE, (sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"), "python")
 
 
 def choose_kernel(notebook: Notebook, settings: KernelSettings) -> KernelChoice:
-    """Return the kernelspec that a notebook runs in. Raises KernelError where it is not installed."""
+    """Return the kernelspec that a notebook runs in. Raises KernelError where it, or its provisioner, is missing."""
     name = settings.name or notebook.kernel or NATIVE
+    if settings.manager:
+        from pytest_cells.kernels.managers import starts_elsewhere  # loads jupyter_client
+
+        if starts_elsewhere(settings.manager):
+            return KernelChoice(name, (), notebook.language.lower(), manager=settings.manager, elsewhere=True)
     if name == NATIVE and settings.python3 == "pytest":
-        return KernelChoice(NATIVE, (sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"), "python")
-    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel  # 0.1 s, not for every run
+        choice = native()
+    else:
+        choice = _installed(notebook, name, "--cells-kernel" if settings.name else "the notebook's metadata")
+    _check_provisioner(notebook, choice)
+    return replace(choice, manager=settings.manager)
+
+
+def _installed(notebook: Notebook, name: str, asked: str) -> KernelChoice:
+    """Return the kernelspec of a name. Raises KernelError."""
+    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel  # 0.1 s, not for every run
 
     manager = KernelSpecManager()
     try:
@@ -88,8 +157,12 @@ def choose_kernel(notebook: Notebook, settings: KernelSettings) -> KernelChoice:
             warnings.simplefilter("ignore")  # of whoever wrote the kernel.json
             spec = manager.get_kernel_spec(name)
     except NoSuchKernel:
-        installed = sorted({NATIVE, *manager.find_kernel_specs()})
-        asked = "--cells-kernel" if settings.name else "the notebook's metadata"
+        found = manager.find_kernel_specs()
+        folder = found.get(name.lower(), "")
+        if Path(folder, "kernel.json").is_file():  # then it is its provisioner that is missing
+            metadata = KernelSpec.from_resource_dir(folder).metadata
+            _check_provisioner(notebook, KernelChoice(name, (), metadata=metadata, resource_dir=folder))
+        installed = sorted({NATIVE, *found})
         raise KernelError(
             f"{notebook.name}: the kernel {name!r} is not installed (named by {asked})\n"
             f"  installed: {', '.join(installed)}; {did_you_mean(name, installed)}\n"
@@ -108,6 +181,21 @@ def choose_kernel(notebook: Notebook, settings: KernelSettings) -> KernelChoice:
     )
 
 
+def _check_provisioner(notebook: Notebook, choice: KernelChoice) -> None:
+    """Raise KernelError where the provisioner that the user has named is not installed."""
+    name, where = choice.named_provisioner or (LOCAL, "")
+    if name == LOCAL:
+        return
+    installed = {point.name for point in entry_points(group=PROVISIONERS)} - {FORK_SERVER}
+    if name not in installed:
+        raise KernelError(
+            f"{notebook.name}: the kernel {choice.name!r} is to be started by the provisioner {name!r}, which is not "
+            f"installed (named by {where})\n"
+            f"  installed: {', '.join(sorted(installed))}; {did_you_mean(name, installed)}\n"
+            f"  install the package that offers it next to pytest, or name another one there"
+        )
+
+
 class Identities:
     """Tell the identity of kernels, asking each interpreter once."""
 
@@ -118,17 +206,39 @@ class Identities:
     def of(self, choice: KernelChoice) -> KernelIdentity:
         """Return a kernel's identity. Raises KernelError for an interpreter that cannot be asked."""
         key = {"language": choice.language, "env": json.dumps(choice.env, sort_keys=True)}
+        if choice.manager:
+            key |= {"manager": choice.manager, "kernel": choice.name}
+            elsewhere = f"what the kernel manager {choice.manager} runs its kernels in is not known"
+            return KernelIdentity(key, dict, uncacheable=elsewhere)
+        if not choice.local and choice.named_provisioner is not None:
+            key["provisioner"] = choice.named_provisioner[0]
+            elsewhere = f"what the provisioner {key['provisioner']!r} runs its kernel in is not known"
+            return KernelIdentity(key, dict, uncacheable=elsewhere)
         interpreter_path = choice.interpreter
         if interpreter_path is None:
             command = shutil.which(choice.argv[0]) or choice.argv[0]
             key["argv"] = json.dumps([Path(command).name, *choice.argv[1:]])
             python = choice.language == "python"
+            if choice.host is not None:
+                self._describe(choice.host)
             unknown = "which Python runs its kernel cannot be told from its kernelspec" if python else None
-            return KernelIdentity(key, lambda: _executable_facts(command, choice), (), python, unknown)
+            return KernelIdentity(key, lambda: self._other_facts(command, choice), (), python, unknown)
         facts, site = self._describe(interpreter_path)
         key["python"], key["platform"] = facts["python"], facts["platform"]
         key["arguments"] = json.dumps(choice.argv[1:])
         return KernelIdentity(key, lambda: self._describe(interpreter_path)[0], site, python=True)
+
+    def _other_facts(self, command: str, choice: KernelChoice) -> dict[str, str]:
+        """Return what is known of a kernel that is not ipykernel: its program, and all of the Python that runs it."""
+        host = choice.host
+        return {**(self._describe(host)[0] if host else {}), **_executable_facts(command, choice)}
+
+    def stamp(self, choice: KernelChoice) -> str:
+        """Return what changes whenever something is installed for a kernel's interpreter. Raises KernelError."""
+        if choice.interpreter is None:
+            return ""
+        facts, site = self._describe(choice.interpreter)
+        return digest_of([facts, list(_stamps(site))])
 
     def _describe(self, path: str) -> tuple[dict[str, str], tuple[str, ...]]:
         known = self._described.get(path)

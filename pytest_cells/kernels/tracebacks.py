@@ -9,7 +9,12 @@ ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 FRAMES = (
     re.compile(r"Cell In\s*\[(\d+)\], line (\d+)"),  # IPython 8.5 and later
     re.compile(r"Input In \[(\d+)\], in <cell line: (\d+)>"),  # IPython 8.0-8.4
+    re.compile(r'File "In \[(\d+)\]", line (\d+)'),  # Calysto's kernels
 )
+CRASH = "Fatal Python error: "
+FILE_OF_CELL = re.compile(r'File ".*[\\/]ipykernel_\d+[\\/]\d+\.py", line (\d+) in ')
+MODULE = re.compile(r"<(?:module|cell line: \d+)>$")
+"""What faulthandler writes: the stack of a crash, innermost call first."""
 
 
 def plain(text: str) -> str:
@@ -38,3 +43,18 @@ def line_of(traceback: list[str], execution_count: int | None) -> int | None:
             if execution_count is None or int(match[1]) == execution_count:
                 found = int(match[2])
     return found
+
+
+def crash_in(lines: list[str]) -> tuple[list[str], int | None]:
+    """Return the last words of a process without what ran the cell, and the line of the cell that it crashed in.
+
+    >>> crash_in(["Fatal Python error: Aborted", '  File "/tmp/ipykernel_1/2.py", line 3 in <module>', "  File"])
+    (['Fatal Python error: Aborted', '  File "<cell>", line 3 in <module>'], 3)
+    """
+    start = next((n for n in reversed(range(len(lines))) if lines[n].startswith(CRASH)), len(lines))
+    shown = [FILE_OF_CELL.sub(r'File "<cell>", line \1 in ', line) for line in lines]
+    for n in reversed(range(start, len(lines))):
+        found = FILE_OF_CELL.search(lines[n])
+        if found and MODULE.search(lines[n]):
+            return shown[: n + 1], int(found[1])
+    return shown, None

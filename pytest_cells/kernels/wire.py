@@ -6,32 +6,36 @@ answer that cannot come.
 
 from __future__ import annotations
 
-import ast
-import contextlib
 import json
 import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import zmq
 
-from pytest_cells.kernels.outputs import Displays, OutputCollector, OutputWidgets
+from pytest_cells import in_kernel
+from pytest_cells.kernels.outputs import OUTPUTS, Displays, OutputCollector, OutputWidgets
+from pytest_cells.kernels.processes import SLICE_S
 from pytest_cells.model import Json
 
-SLICE_S = 0.1
-"""How long one wait on the sockets lasts, and so how late a death is seen at most."""
 NUDGE_S = 0.25
 """Without an iopub message for this long after a reply, the kernel is asked again (before ipykernel 7.2)."""
 IDLE_GRACE_S = 30.0
 """How long after its reply a kernel may take to say that it is idle."""
-AGENT_GRACE_S = 3.0
-AGENT = "_pytest_cells_agent"
+AGENT_GRACE_S = 30.0
+MOST_AT_ONCE = 200
+"""How many messages of one socket are taken before time and process are looked at again."""
+LAST_WORDS_S = 0.02
+"""How long what a kernel sent before it died may be under way."""
 LOAD_AGENT = (
     "__import__('sys').modules.setdefault({name!r}, __import__('types').ModuleType({name!r})) and "
     "__import__('builtins').exec(compile({source!r}, '<pytest-cells>', 'exec'), "
     "__import__('sys').modules[{name!r}].__dict__)"
 )
-ASK_AGENT = {"agent": f"__import__('sys').modules[{AGENT!r}].report()"}
+DELIMITER = b"<IDS|MSG>"
+PROTOCOL = "5"
+"""The major version of Jupyter's protocol that is read here; jupyter_client translates others."""
 
 
 class KernelLost(Exception):
@@ -42,22 +46,63 @@ class KernelLost(Exception):
         self.ename, self.evalue = ename, evalue
 
 
+class Message:
+    """One message. Its content is read when it is asked for: one that is too large never is."""
+
+    def __init__(self, session: Any, parts: list[Any]) -> None:
+        self._session, self._parts = session, parts
+        header = _decoded(session, parts[1].bytes)
+        self.size = len(parts[4])
+        """Bytes of the content."""
+        self.kind = str(header["msg_type"])
+        self.whole: Json | None = None
+        if str(header.get("version", "")).partition(".")[0] != PROTOCOL:
+            self.whole = session.deserialize([part.bytes for part in parts])
+            self.kind = str(self.whole["msg_type"])
+        self.parent = (self.whole["parent_header"] if self.whole else _decoded(session, parts[2].bytes)).get("msg_id")
+
+    @property
+    def content(self) -> Json:
+        """The content. Raises ValueError where the signature is wrong."""
+        if self.whole is None:
+            parts = [part.bytes for part in self._parts[:5]]
+            if self._session.auth is not None and self._session.sign(parts[1:]) != parts[0]:
+                raise ValueError("its signature is wrong")
+            content = _decoded(self._session, parts[4])
+            self.whole = {"content": content, "metadata": _decoded(self._session, parts[3])}
+        found: Json = self.whole["content"]
+        return found
+
+    @property
+    def metadata(self) -> Json:
+        """The metadata."""
+        assert self.content is not None and self.whole is not None
+        found: Json = self.whole.get("metadata") or {}
+        return found
+
+
 class Wire:
     """The sockets of one kernel. One request is under way at a time."""
 
-    def __init__(self, client: Any, check_alive: Callable[[], None]) -> None:
+    def __init__(
+        self, client: Any, check_alive: Callable[[], None], end_told_by: int | None, max_output_bytes: int
+    ) -> None:
         self._displays, self._widgets = Displays(), OutputWidgets()
         self._client, self._check_alive = client, check_alive
         """`check_alive` raises KernelLost where the process has ended."""
-        self._agent = False
+        self._max_output_bytes = max_output_bytes
         client.start_channels(stdin=False, hb=False)
+        self._sockets = {"iopub": client.iopub_channel.socket, "shell": client.shell_channel.socket}
         self._poller = zmq.Poller()
-        for channel in (client.shell_channel, client.iopub_channel):
-            self._poller.register(channel.socket, zmq.POLLIN)
+        for channel in self._sockets.values():
+            self._poller.register(channel, zmq.POLLIN)
+        self._end_told_by = end_told_by
+        if end_told_by is not None:
+            self._poller.register(end_told_by, zmq.POLLIN)
 
     def collector(self) -> OutputCollector:
         """Return what takes the outputs of one request."""
-        return OutputCollector(self._displays, self._widgets)
+        return OutputCollector(self._displays, self._widgets, self._max_output_bytes)
 
     def wait_until_ready(self, deadline: float) -> None:
         """Wait for an answer on the shell and any word on iopub, which is then known to be connected."""
@@ -65,7 +110,7 @@ class Wire:
         replied = heard = 0.0
         while not (replied and heard):
             for channel, message in self._receive(SLICE_S):
-                if channel == "shell" and message["msg_type"] == "kernel_info_reply":
+                if channel == "shell" and message.kind == "kernel_info_reply":
                     replied = time.monotonic()
                 elif channel == "iopub":
                     heard = time.monotonic()
@@ -77,11 +122,11 @@ class Wire:
                 raise KernelLost("KernelTimeout", "it did not answer in time (cells_startup_timeout)")
             self._check_alive()
 
-    def load_agent(self, source: str) -> None:
+    def load_agent(self) -> None:
         """Start the agent inside the kernel; where that is not possible cells run all the same, unobserved."""
-        code = LOAD_AGENT.format(name=AGENT, source=source)
-        reply = self.answer(self.send(code, silent=True), self.collector(), time.monotonic() + 30)
-        self._agent = reply is not None and reply.get("status") == "ok"
+        source = in_kernel.AGENT.read_text(encoding="utf-8")
+        code = LOAD_AGENT.format(name=in_kernel.AGENT_MODULE, source=source)
+        self.answer(self.send(code, silent=True), self.collector(), time.monotonic() + AGENT_GRACE_S)
 
     def send(self, source: str, *, silent: bool = False, history: bool = True) -> str:
         """Ask for the execution of a source and return the request's id."""
@@ -89,65 +134,71 @@ class Wire:
             source,
             silent=silent,
             store_history=history and not silent,
-            user_expressions=ASK_AGENT if self._agent else None,
             allow_stdin=False,
             stop_on_error=False,
         )
         return request
 
-    def answer(self, request: str, collector: OutputCollector, deadline: float | None) -> Json | None:
+    def answer(self, request: str, collector: OutputCollector, deadline: float | None) -> Message | None:
         """Collect until the reply and idle have come; None when the deadline passes before the reply."""
-        reply: Json | None = None
+        reply: Message | None = None
         idle = False
+        lost: KernelLost | None = None
         while reply is None or not idle:
             wait = SLICE_S if deadline is None else min(SLICE_S, max(deadline - time.monotonic(), 0))
-            messages = self._receive(wait)
-            for channel, message in messages:
-                if message["parent_header"].get("msg_id") != request:
-                    if message["msg_type"] == "update_display_data":
-                        collector.add("update_display_data", message["content"])
-                elif channel == "shell":
-                    reply = message["content"]
-                    deadline = time.monotonic() + IDLE_GRACE_S
-                elif message["msg_type"] == "status":
-                    idle = idle or message["content"].get("execution_state") == "idle"
-                else:
-                    collector.add(message["msg_type"], message["content"])
+            messages = self._receive(wait if lost is None else LAST_WORDS_S)
+            try:
+                for channel, message in messages:
+                    if message.parent != request:
+                        if message.kind == "update_display_data":
+                            _collect(collector, message)
+                    elif channel == "shell":
+                        _ = message.content  # read now, so that what is wrong with it is seen here
+                        reply = message
+                        deadline = time.monotonic() + IDLE_GRACE_S
+                    elif message.kind == "status":
+                        idle = idle or message.content.get("execution_state") == "idle"
+                    else:
+                        _collect(collector, message)
+            except Exception as error:  # content that is no message: whatever the parser stumbles over
+                raise _senseless(error) from None
             if not messages:
-                self._check_alive()
+                if lost is not None:
+                    raise lost
+                lost = self._death()
             if deadline is not None and time.monotonic() > deadline:
                 if reply is not None:
                     raise KernelLost("KernelProtocolError", "the kernel answered, but never said that it was idle")
                 return None
         return reply
 
-    def _receive(self, wait_s: float) -> list[tuple[str, Json]]:
+    def _death(self) -> KernelLost | None:
+        """Return the kernel's end, if that has come. From then on only the sockets are polled."""
+        try:
+            self._check_alive()
+        except KernelLost as lost:
+            if self._end_told_by is not None:
+                self._poller.unregister(self._end_told_by)
+                self._end_told_by = None
+            return lost
+        return None
+
+    def _receive(self, wait_s: float) -> list[tuple[str, Message]]:
         """Return the messages that have come, waiting for the first one at most `wait_s` seconds."""
         found = []
         ready = dict(self._poller.poll(int(max(wait_s, 0) * 1000)))
-        for name in ("iopub", "shell"):
-            socket = getattr(self._client, f"{name}_channel").socket
-            while socket in ready:
+        for name, channel in self._sockets.items():
+            for _ in range(MOST_AT_ONCE if channel in ready else 0):
                 try:
-                    _, message = self._client.session.recv(socket, mode=zmq.NOBLOCK)
-                except Exception as error:  # bytes that are no message: whatever the parser stumbles over
-                    problem = f"the kernel sent something that is no message ({type(error).__name__}: {error})"
-                    hint = "; does the cell replace parts of json or of the kernel itself?"
-                    raise KernelLost("KernelProtocolError", problem + hint) from None
-                if message is None:
+                    frames = channel.recv_multipart(zmq.NOBLOCK, copy=False)
+                except zmq.Again:
                     break
-                found.append((name, message))
+                try:
+                    start = next(n for n, frame in enumerate(frames) if frame.bytes == DELIMITER)
+                    found.append((name, Message(self._client.session, frames[start + 1 :])))
+                except Exception as error:  # bytes that are no message
+                    raise _senseless(error) from None
         return found
-
-    def agent_after_error(self) -> Json:
-        """Ask the agent once more: a kernel evaluates no expressions after an error."""
-        if not self._agent:
-            return {}
-        with contextlib.suppress(KernelLost):
-            request = self.send("", silent=True)
-            reply = self.answer(request, self.collector(), time.monotonic() + AGENT_GRACE_S)
-            return agent_answer(reply or {})
-        return {}
 
     def shutdown(self) -> None:
         """Send Jupyter's own request to end."""
@@ -158,11 +209,30 @@ class Wire:
         self._client.stop_channels()
 
 
-def agent_answer(reply: Json) -> Json:
-    """Read the agent's answer; empty where there is none that can be read."""
-    answer: Any = (reply.get("user_expressions") or {}).get("agent") or {}
+def agent_answer(reply: Message) -> Json:
+    """Read what the agent adds to a reply; empty where there is none that can be read."""
     try:
-        found = json.loads(ast.literal_eval(answer["data"]["text/plain"]))
-    except (KeyError, TypeError, ValueError, SyntaxError):
+        found = json.loads(reply.metadata[in_kernel.AGENT_MODULE])
+    except (KeyError, TypeError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _collect(collector: OutputCollector, message: Message) -> None:
+    if message.kind in OUTPUTS and not collector.has_room(message.size):
+        collector.leave_out(message.size)
+    else:
+        collector.add(message.kind, message.content, message.size)
+
+
+def _senseless(error: Exception) -> KernelLost:
+    problem = f"the kernel sent something that is no message ({type(error).__name__}: {error})"
+    return KernelLost("KernelProtocolError", problem + "; does the cell replace parts of json or of the kernel itself?")
+
+
+def _decoded(session: Any, content: bytes) -> Json:
+    try:
+        found: Json = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):  # NaN, or bytes that are no UTF-8: jupyter_client is lenient
+        found = session.unpack(content)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_cells.artifacts import keep, put_back
@@ -56,17 +57,13 @@ class Cached(Lifecycle):
                 f"{run.notebook.name}::{run.cell.label} not stored: it cannot be told whether it wrote {labels}"
             )
             return
-        try:
-            store_trace(run, run.run.store)
-        except OSError as error:
-            folder = run.run.store.folder
-            run.notes.append(
-                f"results cannot be stored in {folder}: {error.strerror or error}; these cells run again next time "
-                "(free some space, make the folder writable, or choose another with --cells-cache-dir)"
-            )
+        encoded = encode_outputs(run.outcome.outputs) if run.outcome.outputs else None
+        run.run.postpone(partial(store_trace, run, run.run.store, encoded))
+        if run.artifacts:  # the next cell may change them
+            run.run.catch_up()
 
 
-def store_trace(run: CellRun, store: Store) -> None:
+def store_trace(run: CellRun, store: Store, outputs: bytes | None) -> None:
     """Write outputs and artifacts first and the trace last: a trace that can be read is whole."""
     outcome = run.outcome
     assert outcome is not None
@@ -77,7 +74,7 @@ def store_trace(run: CellRun, store: Store) -> None:
         inputs=run.inputs,
         writes={HISTORY: run.run.walk.below(run.cell, run.inputs)},
         artifacts=artifacts,
-        outputs=store.put_blob(encode_outputs(outcome.outputs)) if outcome.outputs else None,
+        outputs=store.put_blob(outputs) if outputs is not None else None,
         error=outcome.error,
         duration_ms=round(outcome.duration_ms, 3),
     )

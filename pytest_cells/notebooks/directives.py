@@ -16,7 +16,8 @@ from typing import Any
 from pytest_cells.errors import DirectiveError, did_you_mean
 from pytest_cells.model import DIRECTIVE_COMMENT, Directives, Raises
 
-ANY_COMMENT = re.compile(r"^\s*(?:#|//|--)")
+ANY_COMMENT = re.compile(r"^\s*(?:#|//|--|;|%+\s)")
+"""A percent sign right before a word is a magic."""
 NAME = re.compile(r"\w[\w.+-]*")
 DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 FLAGS = frozenset({"skip", "xfail", "raises"})

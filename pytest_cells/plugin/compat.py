@@ -78,3 +78,21 @@ def is_expected_to_fail(item: pytest.Item) -> bool:
         return not item.config.option.runxfail and evaluate_xfail_marks(item) is not None
     except (Exception, OutcomeException):
         return False
+
+
+def may_deselect(config: pytest.Config) -> bool:
+    """Tell whether items that are collected may not be run."""
+    option = config.option
+    names = ("collectonly", "keyword", "markexpr", "lf", "deselect", "stepwise", "setupplan", "setuponly")
+    return any(getattr(option, name, None) for name in names)
+
+
+def names_notebooks(config: pytest.Config) -> bool:
+    """Tell whether the arguments name notebooks, or folders that hold some, all of which will be run."""
+    if may_deselect(config):
+        return False
+    for argument in config.args:
+        path = config.invocation_params.dir / argument.partition("::")[0]
+        if path.suffix == ".ipynb" or next(iter(path.glob("*.ipynb")), next(iter(path.glob("*/*.ipynb")), None)):
+            return True
+    return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
@@ -11,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from pytest_cells.errors import CellsError, ExecutorError, StoreError
+from pytest_cells.errors import CellsError, ExecutorError, SettingsError, StoreError
 from pytest_cells.executors import find_executor
 from pytest_cells.plugin import compat, fixtures, reports
-from pytest_cells.plugin.items import SESSION, CellItem, collect_file, keep_notebooks_whole
+from pytest_cells.plugin.items import SESSION, CellItem, Order, collect_file, keep_notebooks_whole
 from pytest_cells.plugin.options import read_settings
 from pytest_cells.plugin.summary import Summary
 from pytest_cells.session import Session
-from pytest_cells.settings import Settings
+from pytest_cells.settings import KernelSettings, Settings
 
 
 def configure(config: pytest.Config) -> None:
@@ -26,7 +27,11 @@ def configure(config: pytest.Config) -> None:
     settings = read_settings(config)
     try:
         find_executor(settings.kernel.executor)
-    except ExecutorError as error:
+        if settings.kernel.manager:
+            from pytest_cells.kernels.managers import load_manager  # loads asyncio and jupyter_client
+
+            load_manager(settings.kernel.manager)
+    except (ExecutorError, SettingsError) as error:
         raise pytest.UsageError(str(error)) from None
     session = Session(settings)
     config.stash[SESSION] = session
@@ -87,7 +92,22 @@ def describe(config: pytest.Config, settings: Settings) -> str:
         cache = f"{settings.shown(folder)} (chain{', forced' if settings.cache.force else ''})"
     kernel = settings.kernel.name or "as notebooks say"
     executor = "" if settings.kernel.executor == "jupyter" else f", executor: {settings.kernel.executor}"
-    return f"cells: cache: {cache}, kernel: {kernel}{executor}"
+    manager = f", kernel manager: {settings.kernel.manager}" if settings.kernel.manager else ""
+    return f"cells: cache: {cache}, kernel: {kernel}{manager}{executor}"
+
+
+def describe_kernels(settings: KernelSettings) -> list[str]:
+    """Return the header's line on how kernels are started; none where somebody else's executor does that."""
+    if settings.executor != "jupyter":
+        return []
+    forked = settings.fork_server != "off" and sys.platform.startswith("linux")
+    words = ["fork server" if forked else "jupyter"]
+    if forked and settings.preload:
+        words.append(f"preload: {' '.join(settings.preload)}")
+    words.append(f"retries: {settings.retries}")
+    if settings.max_memory_mb:
+        words.append(f"memory: {settings.max_memory_mb:g} MB")
+    return [f"cells: kernels: {', '.join(words)}"]
 
 
 class CellsPlugin:
@@ -95,6 +115,9 @@ class CellsPlugin:
 
     finished = False
     """Whether the session's end has come: from then on statuses stand in summaries, not in lines of progress."""
+
+    order: Order | None = None
+    """The notebooks of a session without xdist."""
 
     @pytest.hookimpl
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -107,6 +130,12 @@ class CellsPlugin:
         yield
         keep_notebooks_whole(items)
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Prepare for the notebooks that will be run; a worker of xdist learns their order only as it goes."""
+        if not session.config.option.collectonly and not hasattr(session.config, "workerinput"):
+            self.order = Order(session)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
@@ -118,7 +147,9 @@ class CellsPlugin:
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
-        """Stop a notebook's kernel when its last cell is done."""
+        """Stop a notebook's kernel when its last cell is done; until then the next one's may be launched."""
+        if isinstance(item, CellItem) and self.order is not None:
+            self.order.under_way(item.parent)
         if isinstance(item, CellItem) and (nextitem is None or nextitem.parent is not item.parent):
             item.config.stash[SESSION].release(item.parent.notebook)
 
@@ -132,9 +163,10 @@ class CellsPlugin:
         """Note the end."""
         self.finished = True
 
-    def pytest_report_header(self, config: pytest.Config) -> str:
+    def pytest_report_header(self, config: pytest.Config) -> list[str]:
         """Say where results are kept and what runs the cells."""
-        return describe(config, config.stash[SESSION].settings)
+        settings = config.stash[SESSION].settings
+        return [describe(config, settings), *describe_kernels(settings.kernel)]
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Colour the last line."""

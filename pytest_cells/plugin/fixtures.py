@@ -12,6 +12,7 @@ from pytest_cells.session import Session
 
 @pytest.fixture(scope="session")
 def cells_session(pytestconfig: pytest.Config) -> Generator[Session, None, None]:
-    """Lend the session that runs the notebooks; all kernels end with it."""
-    with pytestconfig.stash[SESSION] as session:
-        yield session
+    """Lend the session that runs the notebooks. Its kernels are asked to end here, and are gone at the very end."""
+    session = pytestconfig.stash[SESSION]
+    yield session
+    session.stop()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_cells.errors import CellsError
+from pytest_cells.errors import CellInterrupted, CellsError
 from pytest_cells.model import Cell, Notebook
 from pytest_cells.plugin import compat
 from pytest_cells.plugin.failure import CellFailureRepr
@@ -66,6 +66,8 @@ class CellFile(pytest.Module):
         except CellsError as error:
             raise self.CollectError(str(error)) from None
         self.items = [CellItem.from_parent(self, name=cell.label, cell=cell) for cell in self.notebook.cells]
+        if self.items and not compat.may_deselect(self.config):
+            self.config.stash[SESSION].expect(self.notebook)
         return self.items
 
     def marks(self) -> Marks:
@@ -114,7 +116,11 @@ class CellItem(pytest.Item):
     def runtest(self) -> None:
         """Evaluate the cell, and tell pytest by raising where it did not pass."""
         self.user_properties[:] = [pair for pair in self.user_properties if not pair[0].startswith("cells.")]
-        facts = self.run.evaluate(self.cell)
+        try:
+            facts = self.run.evaluate(self.cell)
+        except CellInterrupted as stop:
+            where = f", line {stop.outcome.error.line}" if stop.outcome.error and stop.outcome.error.line else ""
+            raise pytest.exit.Exception(f"stopped in {self.nodeid}{where}") from None
         self.stash[FACTS] = facts
         result = facts.result
         self.user_properties.append(("cells.status", result.status))
@@ -180,3 +186,20 @@ def keep_notebooks_whole(items: list[pytest.Item]) -> None:
         for group in groups.values()
         for item in sorted(group, key=lambda item: item.cell.index if isinstance(item, CellItem) else 0)
     ]
+
+
+class Order:
+    """The notebooks that a session will run, in order; their kernels are prepared while the one before runs."""
+
+    def __init__(self, session: pytest.Session) -> None:
+        items = (item for item in session.items if isinstance(item, CellItem))
+        self._files = list(dict.fromkeys(item.parent for item in items))
+        self._session = session.config.stash[SESSION]
+        if self._files:
+            self._session.expect(self._files[0].notebook)
+
+    def under_way(self, file: CellFile) -> None:
+        """Note that a notebook has begun: the next one may be prepared."""
+        position = self._files.index(file)
+        for following in self._files[position + 1 : position + 1 + self._session.settings.kernel.ahead]:
+            self._session.expect(following.notebook)

@@ -33,7 +33,18 @@ def add_options(parser: pytest.Parser) -> None:
         type=float,
         help="Seconds a cell may take, 0 for no limit (default: 300)",
     )
+    flag(
+        "--cells-notebook-timeout",
+        metavar="SEC",
+        type=float,
+        help="Seconds that a notebook may take from its first cell on, kernel start included (default: 0, no limit)",
+    )
     flag("--cells-kernel", metavar="NAME", help="Kernelspec to use instead of the notebooks' own")
+    flag(
+        "--cells-kernel-manager",
+        metavar="MODULE:CLASS",
+        help="Kernel manager to use instead of jupyter_client's own, for a Jupyter gateway",
+    )
     flag("--cells-executor", metavar="NAME", help="Executor to use (default: jupyter)")
     flag(
         "--cells-kernel-retries",
@@ -41,13 +52,25 @@ def add_options(parser: pytest.Parser) -> None:
         type=int,
         help="How often a cell is tried again after its kernel died (default: 1)",
     )
+    flag(
+        "--cells-fork-server",
+        metavar="WHEN",
+        help="Fork kernels from a server that has ipykernel loaded: auto (where possible, default), on (or fail), off",
+    )
     ini = parser.addini
     ini("cells_files", "Globs of notebooks to collect, against name or path (default: *.ipynb)", type="args")
     ini("cells_timeout", "Seconds a cell may take, 0 for no limit (default: 300)")
+    ini("cells_notebook_timeout", "Seconds that a notebook may take from its first cell on (default: 0, no limit)")
     ini("cells_startup_timeout", "Seconds a kernel may take until it answers (default: 60)")
     ini("cells_kernel", "Kernelspec to use instead of the notebooks' own")
+    ini("cells_kernel_manager", "Kernel manager (module:Class) to use instead of jupyter_client's own")
     ini("cells_kernel_retries", "How often a cell is tried again after its kernel died (default: 1)")
     ini("cells_executor", "Executor to use (default: jupyter)")
+    ini("cells_fork_server", "Fork kernels from a server that has ipykernel loaded: auto (default), on or off")
+    ini("cells_kernels_ahead", "Kernels to launch beforehand for notebooks that will be run (default: 1)")
+    ini("cells_preload", "Modules that the fork server imports once for all kernels", type="args")
+    ini("cells_max_memory_mb", "MB of data that a kernel's process may hold, 0 for no limit (default: 0)")
+    ini("cells_max_output_mb", "MB of output that is kept of a cell, 0 for no limit (default: 50)")
     ini("cells_python3", "What the kernelspec python3 means: pytest (its interpreter, default) or kernelspec")
     ini("cells_cwd", "Working directory of kernels: notebook (its folder, default) or rootdir")
     ini(
@@ -80,9 +103,17 @@ def read_settings(config: pytest.Config) -> Settings:
             kernel=KernelSettings(
                 name=_text(config, "cells_kernel") or None,
                 executor=_text(config, "cells_executor") or "jupyter",
+                manager=_text(config, "cells_kernel_manager"),
                 timeout=_number(config, "cells_timeout", 300.0),
+                notebook_timeout=_number(config, "cells_notebook_timeout", 0.0),
                 startup_timeout=_number(config, "cells_startup_timeout", 60.0),
                 retries=_whole(config, "cells_kernel_retries", 1),
+                fork_server=_text(config, "cells_fork_server") or "auto",  # type: ignore[arg-type]  # validated there
+                ahead=_whole(config, "cells_kernels_ahead", 1),
+                shared_server=shared_server(config),
+                preload=tuple(config.getini("cells_preload") or ()),
+                max_memory_mb=_number(config, "cells_max_memory_mb", 0.0),
+                max_output_mb=_number(config, "cells_max_output_mb", 50.0),
                 python3=_text(config, "cells_python3") or "pytest",  # type: ignore[arg-type]  # validated there
                 cwd=_text(config, "cells_cwd") or "notebook",  # type: ignore[arg-type]
             ),
@@ -113,6 +144,12 @@ def worker_count(config: pytest.Config) -> int:
     """Return how many xdist workers run the session, 0 without xdist."""
     workerinput: dict[str, Any] = getattr(config, "workerinput", {})
     return int(workerinput.get("workercount", 0))
+
+
+def shared_server(config: pytest.Config) -> tuple[str, str] | None:
+    """Return the fork server that the controller has booted for its workers, if it has."""
+    told = getattr(config, "workerinput", {}).get("cells_fork_server")
+    return (told[0], told[1]) if told else None
 
 
 def _text(config: pytest.Config, name: str) -> str:

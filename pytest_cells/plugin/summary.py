@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from pytest_cells.cache.files import write_whole
@@ -32,6 +34,7 @@ class Summary:
         """The cells of each selected notebook; None where only workers have read it."""
         self._unread: dict[str, str] = {}
         self._crashed: dict[str, str] = {}
+        self._under_way: set[str] = set()
         self._report: SessionReport | None = None
         self._problem: str | None = None
 
@@ -55,6 +58,15 @@ class Summary:
             if name.endswith(".ipynb"):
                 self._notebooks.setdefault(name, None)
 
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Note that a cell has begun."""
+        if ".ipynb::" in nodeid:
+            self._under_way.add(nodeid)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """Note that a cell is done."""
+        self._under_way.discard(nodeid)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep a cell's facts; a later report of the same cell (a rerun) replaces an earlier one."""
@@ -74,7 +86,7 @@ class Summary:
         listed = {name: cells for name in self._notebooks if (cells := self._cells(name)) is not None}
         self._report = build_session(
             {name: [(cell.id, cell.name) for cell in cells] for name, cells in listed.items()},
-            [*self._facts.values(), *self._crash_facts(listed)],
+            [*self._facts.values(), *self._crash_facts(listed), *self._interrupted_facts(listed, exitstatus)],
             self._unread,
             total_duration_ms=(time.monotonic() - self._began) * 1000,
             cache=self._session.cache_report(),
@@ -128,16 +140,36 @@ class Summary:
         except CellsError:
             return None
 
+    def _interrupted_facts(self, listed: dict[str, tuple[Cell, ...]], exitstatus: int) -> list[CellFacts]:
+        """Return facts for the cells that were under way when the user stopped the run."""
+        if exitstatus != pytest.ExitCode.INTERRUPTED:
+            return []
+        known = self._session.interrupted
+        told = ErrorReport("KeyboardInterrupt", "the run was stopped while the cell was executed")
+        found = {(known.notebook, known.result.cell_id): known} if known is not None else {}
+        for nodeid, name, cell in self._cells_of(self._under_way, listed):
+            plain = CellResult(cell.id, cell.name, "error", error=told, index=cell.index)
+            facts = found.get((name, cell.id), CellFacts(name, plain))
+            result = msgspec.structs.replace(facts.result, nodeid=nodeid)
+            found[name, cell.id] = msgspec.structs.replace(facts, result=result)
+        return [facts for key, facts in found.items() if key not in self._facts]
+
+    def _cells_of(self, nodeids: Iterable[str], listed: dict[str, tuple[Cell, ...]]) -> Iterator[tuple[str, str, Cell]]:
+        """Yield node id, notebook and cell of those that are known."""
+        for nodeid in sorted(nodeids):
+            name, _, label = nodeid.partition("::")
+            for cell in listed.get(name, ()):
+                if cell.label == label:
+                    yield nodeid, name, cell
+
     def _crash_facts(self, listed: dict[str, tuple[Cell, ...]]) -> list[CellFacts]:
         """Return facts for cells during which a worker was lost: their reports come from xdist, without any."""
         found = []
-        for nodeid, told in self._crashed.items():
-            name, _, label = nodeid.partition("::")
-            for cell in listed.get(name, ()):
-                if cell.label == label and (name, cell.id) not in self._facts:
-                    error = ErrorReport("WorkerCrashed", told, [])
-                    result = CellResult(cell.id, cell.name, "error", error=error, index=cell.index, nodeid=nodeid)
-                    found.append(CellFacts(name, result))
+        for nodeid, name, cell in self._cells_of(self._crashed, listed):
+            if (name, cell.id) not in self._facts:
+                error = ErrorReport("WorkerCrashed", self._crashed[nodeid], [])
+                result = CellResult(cell.id, cell.name, "error", error=error, index=cell.index, nodeid=nodeid)
+                found.append(CellFacts(name, result))
         return found
 
 
@@ -146,8 +178,11 @@ def told_in_a_line(report: SessionReport) -> str:
     results = [result for run in report.runs for result in run.cell_results]
     run = sum(result.attempts > 0 for result in results)
     kernels = report.kernels.started
+    died = report.kernels.died
     words = [f"{report.cache.hits} cached"] if report.cache.enabled else []
     words.append(f"{run} run in {kernels} kernel{'s' * (kernels != 1)}" if kernels else f"{run} run, no kernel started")
+    if died:
+        words.append(f"{died} kernel{'s' * (died != 1)} died")
     if report.cache.saved_ms >= 1:
         words.append(f"{_seconds(report.cache.saved_ms)} saved")
     return ", ".join(words)

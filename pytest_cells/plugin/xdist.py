@@ -14,6 +14,7 @@ import pytest
 from xdist.report import report_collection_diff
 from xdist.workermanage import parse_tx_spec_config
 
+from pytest_cells.plugin import compat
 from pytest_cells.session import Session
 
 MOST_AHEAD = 32
@@ -27,6 +28,16 @@ class XdistHooks:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._shared: list[Any] | None = None
+        """What workers are told, once it has been asked for."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Let the workers of this machine use one fork server, where it is likely that notebooks are run."""
+        if node.gateway.spec.popen and compat.names_notebooks(node.config):
+            if self._shared is None:
+                self._shared = [self._session.share_kernels()]
+            node.workerinput["cells_fork_server"] = self._shared[0]
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> NotebookScheduling | None:

@@ -8,16 +8,26 @@ from pathlib import Path
 import pytest
 
 from pytest_cells.errors import KernelError
+from pytest_cells.kernels import processes
 from pytest_cells.kernels.pool import KernelPool
 from pytest_cells.kernels.specs import KernelChoice
+from pytest_cells.settings import KernelSettings
 
 pytestmark = pytest.mark.kernel
 PYTHON = KernelChoice("python3", (sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"))
 
 
-@pytest.fixture(scope="module")
-def pool():
-    """Lend a pool whose kernels end with the module."""
+@pytest.fixture(scope="module", params=["on", "off"], ids=["forked", "ordinary"])
+def pool(request):
+    """Lend a pool whose kernels end with the module, once for each kind of kernel."""
+    pool = KernelPool(KernelSettings(fork_server=request.param))
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def any_pool():
+    """Lend a pool for kernels that cannot be forked."""
     pool = KernelPool()
     yield pool
     pool.close()
@@ -81,6 +91,12 @@ def test_errors(kernel, source, ename, line):
         assert line == outcome.error.line
 
 
+def test_result_that_cannot_be_shown(kernel):
+    """A result whose `__repr__` raises fails the cell with that error."""
+    outcome = run(kernel, "class Odd:\n    def __repr__(self): return [].missing\nOdd()")
+    assert ("error", "AttributeError") == (outcome.verdict, outcome.error.ename)
+
+
 def test_bases_of_an_error(kernel):
     """The classes that an error's class is derived from are known."""
     assert "LookupError" in run(kernel, "{}['a']").error.bases
@@ -116,6 +132,22 @@ def test_files_that_were_written(kernel, tmp_path):
 def test_output_of_many_lines(kernel):
     """A flood is complete."""
     assert 200_000 == run(kernel, "for n in range(200_000): print(n)").outputs[0]["text"].count("\n")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import ctypes; c = ctypes.PyDLL(None); c.puts(b'one'); c.fflush(None)",
+        "import os; os.write(1, b'one\\n')",
+        "import os; os.system('echo one')",
+        "import threading; t = threading.Thread(target=print, args=('one',)); t.start(); t.join()",
+    ],
+    ids=["C", "descriptor", "subprocess", "thread"],
+)
+def test_output_beside_python(kernel, source):
+    """What C code, subprocesses and threads write belongs to the cell that made them write, each time."""
+    texts = ["".join(output["text"] for output in run(kernel, f"{source}\nNone").outputs) for _ in range(50)]
+    assert ["one\n"] * 50 == texts
 
 
 def test_update_of_a_display(kernel):
@@ -166,34 +198,35 @@ def test_exit(mortal, source):
 
 def test_death_between_cells(mortal):
     """A kernel that is gone before its next cell is seen at once."""
-    os.killpg(mortal._pid, signal.SIGKILL)
-    mortal._process.wait()
+    os.killpg(mortal.process_id, signal.SIGKILL)
+    processes.wait_for(mortal._process, 10)
     assert "KernelDied" == run(mortal, "1").error.ename
 
 
-def test_kernel_that_does_not_start(pool, tmp_path):
+def test_kernel_that_does_not_start(any_pool, tmp_path):
     """A kernel that ends at its start is told with what it wrote to stderr."""
     broken = KernelChoice("broken", (sys.executable, "-c", "import sys; sys.exit('no such thing')"))
     with pytest.raises(KernelError, match=r"did not start: the kernel ended with exit code 1(.|\n)*no such thing"):
-        pool.start(broken, tmp_path, 30)
+        any_pool.start(broken, tmp_path, 30)
 
 
-def test_kernel_that_never_answers(pool, tmp_path):
+def test_kernel_that_never_answers(any_pool, tmp_path):
     """A kernel that says nothing is given up after the time that is set."""
     mute = KernelChoice("mute", (sys.executable, "-c", "import time; time.sleep(60)"))
     with pytest.raises(KernelError, match="did not answer in time"):
-        pool.start(mute, tmp_path, 0.5)
+        any_pool.start(mute, tmp_path, 0.5)
 
 
-def test_program_that_is_not_there(pool, tmp_path):
+def test_program_that_is_not_there(any_pool, tmp_path):
     """A kernelspec whose program is missing is told by name."""
     with pytest.raises(KernelError, match="'gone' could not be started"):
-        pool.start(KernelChoice("gone", ("/nowhere/python", "-f", "{connection_file}")), tmp_path, 5)
+        any_pool.start(KernelChoice("gone", ("/nowhere/python", "-f", "{connection_file}")), tmp_path, 5)
 
 
-def test_nothing_is_left(nothing_left_behind, tmp_path):
+@pytest.mark.parametrize("fork_server", ["on", "off"])
+def test_nothing_is_left(nothing_left_behind, tmp_path, fork_server):
     """A closed pool leaves no process, no folder, and what runs at exit has run."""
-    pool = KernelPool()
+    pool = KernelPool(KernelSettings(fork_server=fork_server))
     kernel = pool.start(PYTHON, tmp_path, 60)
     run(kernel, "import atexit, subprocess\natexit.register(lambda: open('ended', 'w').close())")
     run(kernel, "child = subprocess.Popen(['sleep', '600'])")
@@ -201,4 +234,65 @@ def test_nothing_is_left(nothing_left_behind, tmp_path):
     pool.close()
     assert (tmp_path / "ended").exists()
     assert not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text()
+    pool.close()
+
+
+def parent_of(kernel):
+    """Return the process that started a kernel."""
+    return run(kernel, "import os; os.getppid()").outputs[0]["data"]["text/plain"]
+
+
+def test_install_meanwhile(tmp_path):
+    """What a fork server has loaded may be old after an install: kernels then come from a new server."""
+    installed = ["before"]
+    pool = KernelPool(KernelSettings(fork_server="on", ahead=0), stamp=lambda choice: installed[0])
+    first, second = pool.start(PYTHON, tmp_path, 60), pool.start(PYTHON, tmp_path, 60)
+    installed[0] = "after"
+    third = pool.start(PYTHON, tmp_path, 60)
+    assert parent_of(first) == parent_of(second) != parent_of(third)
+    pool.close()
+
+
+def test_kernel_launched_ahead_of_an_install(tmp_path):
+    """A kernel that was launched ahead is lent only where it is as one that is launched now."""
+    installed = ["before"]
+    pool = KernelPool(KernelSettings(fork_server="on"), stamp=lambda choice: installed[0])
+    pool.prepare(PYTHON, tmp_path)
+    installed[0] = "after"
+    assert "x" == run(pool.start(PYTHON, tmp_path, 60), "print('x', end='')").outputs[0]["text"]
+    assert 1 == pool.usage.started
+    pool.close()
+
+
+def test_idle_servers_end(tmp_path, monkeypatch):
+    """A server that no kernel needs any more ends when another kind is booted."""
+    pool = KernelPool(KernelSettings(fork_server="on"))
+    parents = []
+    for number in range(3):
+        monkeypatch.setenv("CELLS_TEST_NUMBER", str(number))
+        kernel = pool.start(PYTHON, tmp_path, 60)
+        parents.append(Path("/proc", parent_of(kernel)))
+        kernel.kill()
+    assert [False, False, True] == [parent.exists() for parent in parents]
+    pool.close()
+
+
+def test_preload_of_a_project_module(tmp_path, monkeypatch):
+    """A module of the project may change while the session runs, so it is not preloaded."""
+    (tmp_path / "changeable.py").write_text("value = 1")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    pool = KernelPool(KernelSettings(preload=("changeable",)))
+    with pytest.raises(KernelError, match=r"'changeable' imports .*changeable\.py, which is not installed"):
+        pool.start(PYTHON, tmp_path, 60)
+    pool.close()
+
+
+def test_server_that_boots_for_ever(tmp_path, monkeypatch):
+    """A server that does not answer in time is given up, and not asked again."""
+    (tmp_path / "sitecustomize.py").write_text("import sys, time\nif sys.argv[:1] == ['-c']: time.sleep(600)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    pool = KernelPool(KernelSettings(fork_server="on"))
+    for _ in range(2):
+        with pytest.raises(KernelError, match="its fork server did not answer in time"):
+            pool.start(PYTHON, tmp_path, 0.5)
     pool.close()

@@ -114,18 +114,19 @@ def test_autouse_fixtures(cells_project):
 
 EXECUTOR = """
 from pytest_cells import Outcome
+from pytest_cells.evaluator import KernelUsage
 from pytest_cells.model import KernelIdentity
 
 class Echo:
-    started, startup_ms = 0, []
+    usage, peak_mb = KernelUsage(), None
     def __init__(self, settings): self.settings = settings
     def identify(self, notebook): return KernelIdentity({'echo': '1'}, dict)
+    def prepare(self, notebook): pass
     def open(self, notebook):
-        self.started += 1
-        self.startup_ms = [*self.startup_ms, 1.0]
+        self.usage = KernelUsage(self.usage.started + 1, 0, [*self.usage.startup_ms, 1.0])
         return self
     alive = True
-    def execute(self, source, *, timeout, history=True):
+    def execute(self, source, *, timeout, history=True, meanwhile=None):
         text = {'output_type': 'stream', 'name': 'stdout', 'text': source}
         return Outcome('ok', [text])
     def stop(self): pass

@@ -273,27 +273,64 @@ def test_folder_that_cannot_be_written(cells_project):
     assert "--cells-cache-dir" in result.stdout
 
 
-def test_interrupt(cells_project):
+def test_interrupt(cells_project, tells_its_pid):
     """Ctrl-C stops the session, writes the report, and leaves no kernel."""
     cells_project.notebook(
-        NB, "x = 1", "import os, signal\nos.kill(os.getppid(), signal.SIGINT)\nwhile True: pass", "x"
+        NB,
+        "x = 1",
+        "import os, signal\nos.kill(int(os.environ['TESTED_PYTEST']), signal.SIGINT)\nwhile True: pass",
+        "x",
     )
     result = cells_project.run(subprocess=True)
     assert (2, "error") == (result.ret, result.report.status)
-    assert ["ok", "skipped", "skipped"] == result.statuses(NB)
+    assert ["ok", "error", "skipped"] == result.statuses(NB)
+    stopped = result.cell(NB, 1)
+    assert "KeyboardInterrupt" == stopped.error.ename
+    assert stopped.line in (2, 3)
+    assert f"stopped in {NB}::cell-2, line {stopped.line}" in result.stdout
 
 
-def test_sigterm(cells_project):
+def test_interrupt_of_a_replay(cells_project, tells_its_pid):
+    """What is stopped while a prerequisite is executed is told so, and not by the prerequisite's lines."""
+    stop = "import os, signal\n\n\nos.kill(int(os.environ['TESTED_PYTEST']), signal.SIGINT)\nwhile True: pass"
+    cells_project.notebook(NB, code(stop, id="slow"), code("x = 1", id="after"))
+    result = cells_project.run(f"{NB}::after", subprocess=True)
+    stopped = result.cell(NB, 1)
+    assert ("error", None, f"{NB}::after") == (stopped.status, stopped.line, stopped.nodeid)
+    assert "prerequisite cell slow" in stopped.error.evalue
+
+
+def test_limits_are_part_of_the_key(cells_project):
+    """A cell that passed without a limit of memory may not pass under one, nor with other modules preloaded."""
+    cells_project.notebook(NB, "x = 1")
+    cells_project.run()
+    assert ["ok"] == cells_project.run("-o", "cells_max_memory_mb=4000").statuses(NB)
+    assert ["ok"] == cells_project.run("-o", "cells_preload=json").statuses(NB)
+    assert ["cached"] == cells_project.run().statuses(NB)
+
+
+def test_preload_that_cannot_be(cells_project):
+    """A module that cannot be preloaded fails the notebook once, by name."""
+    cells_project.notebook(NB, "x = 1")
+    result = cells_project.run("-o", "cells_preload=no_such_module")
+    assert (["error"], 0) == (result.statuses(NB), result.report.kernels.died)
+    assert "no_such_module" in result.cell(NB, 0).error.evalue
+
+
+def test_sigterm(cells_project, tells_its_pid):
     """SIGTERM ends the session as Ctrl-C does: the report is written, and no kernel is left."""
-    cells_project.notebook(NB, "x = 1", "import os, signal\nos.kill(os.getppid(), signal.SIGTERM)\nwhile True: pass")
+    cells_project.notebook(
+        NB, "x = 1", "import os, signal\nos.kill(int(os.environ['TESTED_PYTEST']), signal.SIGTERM)\nwhile True: pass"
+    )
     result = cells_project.run(subprocess=True)
-    assert (2, "error", ["ok", "skipped"]) == (result.ret, result.report.status, result.statuses(NB))
+    assert (2, "error", ["ok", "error"]) == (result.ret, result.report.status, result.statuses(NB))
 
 
-def test_what_a_killed_pytest_leaves(cells_project):
+def test_what_a_killed_pytest_leaves(cells_project, tells_its_pid):
     """What a killed pytest leaves behind, processes of cells included, is ended by the next run."""
     spawn = "import subprocess\nchild = subprocess.Popen(['sleep', '3600'])\n"
-    spawn += "open('child', 'w').write(str(child.pid))\nimport os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n"
+    spawn += "open('child', 'w').write(str(child.pid))\nimport os, signal\n"
+    spawn += "os.kill(int(os.environ['TESTED_PYTEST']), signal.SIGKILL)\n"
     cells_project.notebook(NB, spawn + "while True: pass")
     cells_project.run(subprocess=True)
     child = Path("/proc", (cells_project.path / "child").read_text())

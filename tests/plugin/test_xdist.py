@@ -65,10 +65,10 @@ def test_failure_text(cells_project):
     assert "\x1b[31m-->   1 | 1/0" in result.stdout
 
 
-def test_crashed_worker(cells_project):
+def test_crashed_worker(cells_project, tells_its_pid):
     """The cell that takes its worker down is reported once; the rest of its notebook runs elsewhere."""
     crash = "import os, pathlib, signal\nif not pathlib.Path('crashed').exists():\n"
-    crash += "    pathlib.Path('crashed').touch()\n    os.kill(os.getppid(), signal.SIGKILL)"
+    crash += "    pathlib.Path('crashed').touch()\n    os.kill(int(os.environ['TESTED_PYTEST']), signal.SIGKILL)"
     cells_project.notebook("a.ipynb", "x = 1", crash, "assert x == 1", "x += 1")
     cells_project.notebook("b.ipynb", "y = 1", "y")
     result = cells_project.run("-n2", subprocess=True)
@@ -76,7 +76,7 @@ def test_crashed_worker(cells_project):
     assert ["ok", "ok"] == result.statuses("b.ipynb")
     assert "WorkerCrashed" == result.cell("a.ipynb", 1).error.ename
     result.result.assert_outcomes(passed=5, failed=1)
-    cells_project.run()  # ends what the killed worker left behind
+    cells_project.run(subprocess=True)  # ends what the killed worker left behind
 
 
 def test_maxfail(cells_project):
@@ -113,3 +113,25 @@ def test_without_xdist(cells_project):
     cells_project.notebook("a.ipynb", "x = 1")
     result = cells_project.run("-p", "no:xdist", subprocess=True)
     assert ["ok"] == result.statuses("a.ipynb")
+
+
+def test_workers_share_a_fork_server(cells_project):
+    """Kernels of all workers come from one server; a worker that finds it gone has one of its own."""
+    for name in NAMES:
+        cells_project.notebook(name, f"import os\nopen('parent-{name}', 'w').write(str(os.getppid()))")
+    result = cells_project.run("-n2", subprocess=True)
+    assert ([["ok"]] * len(NAMES), len(NAMES)) == (
+        [result.statuses(name) for name in NAMES],
+        result.report.kernels.forked,
+    )
+    assert 1 == len({path.read_text() for path in cells_project.path.glob("parent-*")})
+
+
+def test_a_shared_fork_server_that_is_killed(cells_project):
+    """A worker goes on with a server of its own."""
+    kill = "import os, pathlib, signal\nif not pathlib.Path('killed').exists():\n"
+    kill += "    pathlib.Path('killed').touch()\n    os.kill(os.getppid(), signal.SIGKILL)\n    signal.pause()"
+    cells_project.notebook("a.ipynb", "x = 1", kill, "assert x == 1")
+    cells_project.notebook("b.ipynb", "y = 1", "assert y == 1")
+    result = cells_project.run("-n2", subprocess=True)
+    assert (["ok"] * 3, ["ok"] * 2) == (result.statuses("a.ipynb"), result.statuses("b.ipynb"))

@@ -179,6 +179,10 @@ def test_deps_of_all_places_add_up_without_repeats() -> None:
         "## cells: name=load",
         "// cells: name=load",
         "-- cells: name=load",
+        "; cells: name=load",
+        ";; what it does\n;; cells: name=load",
+        "% cells: name=load",
+        "% what it does\n% cells: name=load",
         "  # cells: name=load  ",
         "\n\n# cells: name=load",
         "# what it does\n\n# cells: name=load\nx = 1",
@@ -191,6 +195,10 @@ def test_deps_of_all_places_add_up_without_repeats() -> None:
         "two-hashes",
         "slashes",
         "dashes",
+        "semicolon",
+        "semicolons",
+        "percent",
+        "percents",
         "indented",
         "blank-lines",
         "after-comment",
@@ -205,8 +213,14 @@ def test_where_a_comment_may_stand(source: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["x = 1\n# cells: name=load", "x = 1  # cells: name=load", "text = '''\n# cells: name=load\n'''", "# name=load"],
-    ids=["after-code", "trailing", "in-a-string", "other-comment"],
+    [
+        "x = 1\n# cells: name=load",
+        "x = 1  # cells: name=load",
+        "text = '''\n# cells: name=load\n'''",
+        "# name=load",
+        "%matplotlib inline\n# cells: name=load",
+    ],
+    ids=["after-code", "trailing", "in-a-string", "other-comment", "after-a-magic"],
 )
 def test_where_a_comment_is_none_of_ours(source: str) -> None:
     """Comments below the first statement, and others than ours, are left alone."""

@@ -126,6 +126,16 @@ def test_reap_leaves_records_that_say_nothing(base: Path, content: str) -> None:
     assert True is folder.exists()
 
 
+def test_reap_knows_an_owner_that_nobody_waited_for(base: Path, process: subprocess.Popen[bytes]) -> None:
+    """An owner that has ended is gone, though its parent has not noticed yet."""
+    folder = session(base, "zombie", process.pid, ownership.started(process.pid))
+    assert 0 == ownership.reap()
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert 1 == ownership.reap()
+    assert False is folder.exists()
+
+
 def test_reap_kills_the_kernels_of_a_dead_owner(base: Path, dead: int, process: subprocess.Popen[bytes]) -> None:
     """A kernel that outlived its session is killed."""
     note(session(base, "dead", dead, "123") / "1", process.pid, ownership.started(process.pid))

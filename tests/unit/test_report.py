@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import typing
+from pathlib import Path
 from typing import Any, Literal
 
 import jsonschema
@@ -16,6 +17,7 @@ from pytest_cells.report import (
     CellFacts,
     CellResult,
     ErrorReport,
+    KernelFacts,
     KernelsReport,
     LargeArtifactWarning,
     RunReport,
@@ -50,7 +52,7 @@ def a_full_report() -> SessionReport:
     warning = LargeArtifactWarning("artifacts/a.png", 60.5, 50.0, "one", "load")
     error = ErrorReport("ValueError", "né", ["line"])
     return build(
-        facts("one", large_artifacts=[warning], kernels_started=1, startup_ms=[50.0], attempts=1, cache_key="ab"),
+        facts("one", large_artifacts=[warning], kernels=KernelFacts(1, startup_ms=[50.0]), attempts=1, cache_key="ab"),
         facts("two", "error", error=error, line=3, index=1, nodeid="nb.ipynb::two", attempts=2),
         facts("three", "cached", saved_ms=5.5, reason="nothing changed", notes=["a note"]),
         unread={"bad.ipynb": "bad.ipynb: is not JSON"},
@@ -148,7 +150,7 @@ def test_large_artifacts_are_listed_once() -> None:
 )
 def test_kernels(startup_ms: list[float], median: float | None) -> None:
     """Kernels are counted over all cells, with the median of the times that they took."""
-    known = [facts(str(n), kernels_started=1, startup_ms=[value]) for n, value in enumerate(startup_ms)]
+    known = [facts(str(n), kernels=KernelFacts(1, startup_ms=[value])) for n, value in enumerate(startup_ms)]
     assert KernelsReport(len(startup_ms), median) == build(*known).kernels
 
 
@@ -188,8 +190,7 @@ def test_facts_cross_processes() -> None:
         source="x = 1",
         streams=[("stdout", "a"), ("stderr", "b")],
         position="cell 1 of 3",
-        kernels_started=1,
-        startup_ms=[50.0],
+        kernels=KernelFacts(1, 1, 0, 0, 45.5, [50.0]),
         notes=["n"],
     )
     assert before == facts_from_builtins(json.loads(json.dumps(facts_to_builtins(before))))
@@ -294,3 +295,20 @@ def test_the_schema_version() -> None:
     """The version stands in every run and in the session."""
     found = a_full_report()
     assert [1] * 4 == [report.SCHEMA_VERSION, found.schema_version, *(run.schema_version for run in found.runs)]
+
+
+def test_kernels_of_all_cells() -> None:
+    """What became of kernels is added up over cells; the peak is the highest."""
+    known = [
+        facts("a", kernels=KernelFacts(1, 1, 0, 0, 40.0)),
+        facts("b", kernels=KernelFacts(2, 1, 1, 1, 60.0)),
+        facts("c"),
+    ]
+    expected = KernelsReport(started=3, forked=2, restarted=1, died=1, peak_memory_mb=60.0)
+    assert expected == build(*known).kernels
+
+
+def test_published_schema() -> None:
+    """The schema in the documentation is the program's own."""
+    published = Path(__file__).parents[2] / "docs" / "report.schema.json"
+    assert json_schema() == json.loads(published.read_text(encoding="utf-8"))

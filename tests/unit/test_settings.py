@@ -18,7 +18,10 @@ def test_defaults() -> None:
     """The defaults are those that are documented."""
     settings = Settings(Path("/project"))
     assert CacheSettings(None, force=False, max_size_mb=2048.0) == settings.cache
-    assert KernelSettings(None, "jupyter", 300.0, 60.0, 1, "pytest", "notebook") == settings.kernel
+    assert (
+        KernelSettings(None, "jupyter", 300.0, 0.0, 60.0, 1, "pytest", "notebook", "auto", 1, None, (), 0.0, 50.0)
+        == settings.kernel
+    )
     assert ArtifactSettings(("artifacts",), 50.0, 100.0) == settings.artifacts
     assert False is settings.shared_run
 

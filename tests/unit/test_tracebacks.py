@@ -14,6 +14,7 @@ NEW = [
 OLD = ["Input \x1b[0;32mIn [4]\x1b[0m, in \x1b[0;36m<cell line: 5>\x1b[0;34m()\x1b[0m"]
 MIDDLE = ["Cell \x1b[0;32mIn [4], line 6\x1b[0m\n\x1b[0;32m----> 6\x1b[0m 1/0"]
 SYNTAX = ["\x1b[0;36m  Cell \x1b[0;32mIn[4], line 9\x1b[0;36m\x1b[0m\n\x1b[0;31m    x = (\x1b[0m\n"]
+SCHEME = ['\nTraceback (most recent call last):\n  File "In [4]", line 3, col 2\nRunTimeError: no pair']
 
 
 @pytest.mark.parametrize(
@@ -26,13 +27,27 @@ SYNTAX = ["\x1b[0;36m  Cell \x1b[0;32mIn[4], line 9\x1b[0;36m\x1b[0m\n\x1b[0;31m
         (OLD, 4, 5),
         (MIDDLE, 4, 6),
         (SYNTAX, 4, 9),
+        (SCHEME, 4, 3),
+        (SCHEME, 5, None),
         ([], 4, None),
         (["ValueError: no frames"], 4, None),
     ],
-    ids=["cell", "cell-above", "any", "other-cell", "8.0", "8.5", "syntax", "empty", "no-frames"],
+    ids=[
+        "cell",
+        "cell-above",
+        "any",
+        "other-cell",
+        "8.0",
+        "8.5",
+        "syntax",
+        "scheme",
+        "scheme-above",
+        "empty",
+        "no-frames",
+    ],
 )
 def test_line_of(traceback: list[str], count: int | None, line: int | None) -> None:
-    """The line is that of the frame in the cell itself, in the words of each IPython."""
+    """The line is that of the frame in the cell itself, in the words of each IPython and of other kernels."""
     assert line == line_of(traceback, count)
 
 
