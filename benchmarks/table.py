@@ -65,6 +65,11 @@ def verdict(comparison: Comparison, times: Times) -> str:
     return "met" if met else "MISSED" if comparison.asserted else "not yet"
 
 
+def shown(seconds: float) -> str:
+    """Write seconds with three digits that say something."""
+    return f"{seconds:.3f}" if seconds >= 0.1 else f"{seconds:.5f}"
+
+
 def rows(result: Result) -> list[tuple[str, ...]]:
     """Return the lines of one workload: one for each tool, and one for each further comparison of a tool."""
     if result.error is not None:
@@ -76,8 +81,8 @@ def rows(result: Result) -> list[tuple[str, ...]]:
         facts = (
             result.workload.name,
             tool,
-            f"{median(times):.3f}",
-            f"{min(times):.3f}-{max(times):.3f}",
+            shown(median(times)),
+            f"{shown(min(times))}-{shown(max(times))}",
             ratio,
         )
         compared = [

@@ -16,6 +16,7 @@ CELLS = "pytest-cells"
 NBCLIENT = "nbclient"
 NBMAKE = "nbmake"
 NBVAL = "nbval"
+ORDINARY = "jupyter_client"
 
 # What somebody writes without a test runner. Its last line reads like pytest's: one check serves all tools.
 NBCLIENT_LOOP = """\
@@ -32,6 +33,74 @@ print(f"{done} passed in {time.perf_counter() - start:.2f}s")
 """
 
 
+STARTS = 10
+CELLS_TIMED = 200
+
+# From the request to a kernel that has answered; the first start, which boots the fork server, is not counted.
+FORKED_STARTS = f"""\
+import pathlib, statistics, sys, time
+from pytest_cells.kernels.pool import KernelPool
+from pytest_cells.kernels.specs import KernelChoice
+
+choice = KernelChoice("python3", (sys.executable, "-m", "ipykernel_launcher", "-f", "{{connection_file}}"))
+pool, times = KernelPool(), []
+for _ in range({STARTS} + 1):
+    start = time.perf_counter()
+    kernel = pool.start(choice, pathlib.Path.cwd(), 60)
+    times.append(time.perf_counter() - start)
+    pool.stop(kernel)
+pool.close()
+print(f"{{len(times) - 1}} passed in {{statistics.median(times[1:]):.4f}}s")
+"""
+ORDINARY_STARTS = f"""\
+import statistics, time
+from jupyter_client.manager import KernelManager
+
+times = []
+for _ in range({STARTS}):
+    start = time.perf_counter()
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel()
+    client = manager.client()
+    client.start_channels()
+    client.wait_for_ready(timeout=60)
+    times.append(time.perf_counter() - start)
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+print(f"{{len(times)}} passed in {{statistics.median(times):.4f}}s")
+"""
+CELLS_IN_A_ROW = f"""\
+import pathlib, statistics, sys, time
+from pytest_cells.kernels.pool import KernelPool
+from pytest_cells.kernels.specs import KernelChoice
+
+choice = KernelChoice("python3", (sys.executable, "-m", "ipykernel_launcher", "-f", "{{connection_file}}"))
+pool, times = KernelPool(), []
+kernel = pool.start(choice, pathlib.Path.cwd(), 60)
+for number in range({CELLS_TIMED}):
+    start = time.perf_counter()
+    assert kernel.execute(f"x = {{number}}", timeout=60).verdict == "ok"
+    times.append(time.perf_counter() - start)
+pool.stop(kernel)
+pool.close()
+print(f"{{len(times)}} passed in {{statistics.median(times):.5f}}s")
+"""
+NBCLIENT_IN_A_ROW = f"""\
+import statistics, time
+import nbformat
+from nbclient import NotebookClient
+
+notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"x = {{n}}") for n in range({CELLS_TIMED})])
+times, client = [], NotebookClient(notebook, timeout=60)
+with client.setup_kernel():
+    for index, cell in enumerate(notebook.cells):
+        start = time.perf_counter()
+        client.execute_cell(cell, index)
+        times.append(time.perf_counter() - start)
+print(f"{{len(times)}} passed in {{statistics.median(times):.5f}}s")
+"""
+
+
 class MissingToolError(Exception):
     """Something that is to be measured is not installed in this interpreter."""
 
@@ -41,7 +110,8 @@ class Command:
     """One process to time, with what must be true of it for the time to count.
 
     `expected` are the counts of its last line. `first` are those of the warm-up where they differ: the run
-    that fills a cache. `empty` are folders removed before every run, outside the clock.
+    that fills a cache. `empty` are folders removed before every run, outside the clock. A command with
+    `own_clock` measures one thing many times, and its last line tells the median instead of the whole.
     """
 
     tool: str
@@ -50,6 +120,7 @@ class Command:
     expected: Mapping[str, int]
     first: Mapping[str, int] | None = None
     empty: tuple[Path, ...] = ()
+    own_clock: bool = False
 
 
 def installed_versions() -> dict[str, str]:
@@ -104,6 +175,24 @@ def peers(folder: Path, *, notebooks: int, code_cells: int) -> list[Command]:
         Command(NBMAKE, pytest_argv("--nbmake", *lean, plugins=("nbmake",)), folder, {"passed": notebooks}),
         Command(NBVAL, pytest_argv("--nbval-lax", *lean, plugins=("nbval",)), folder, {"passed": code_cells}),
         Command(NBCLIENT, (sys.executable, "-c", NBCLIENT_LOOP, "notebooks"), folder, {"passed": code_cells}),
+    ]
+
+
+def starts(folder: Path) -> list[Command]:
+    """Start kernels as we do, and as jupyter_client's own documentation does."""
+    expected = {"passed": STARTS}
+    return [
+        Command(CELLS, (sys.executable, "-c", FORKED_STARTS), folder, expected, own_clock=True),
+        Command(ORDINARY, (sys.executable, "-c", ORDINARY_STARTS), folder, expected, own_clock=True),
+    ]
+
+
+def in_a_row(folder: Path) -> list[Command]:
+    """Execute trivial cells one after another in one kernel."""
+    expected = {"passed": CELLS_TIMED}
+    return [
+        Command(CELLS, (sys.executable, "-c", CELLS_IN_A_ROW), folder, expected, own_clock=True),
+        Command(NBCLIENT, (sys.executable, "-c", NBCLIENT_IN_A_ROW), folder, expected, own_clock=True),
     ]
 
 
