@@ -21,6 +21,7 @@ from pytest_cells.errors import CellInterrupted, KernelError, KernelRefused
 from pytest_cells.kernels import ownership, processes, provisioner
 from pytest_cells.kernels.environment import current_umask, inherited, kernel_environment
 from pytest_cells.kernels.fork_server import ForkedProcess, ForkServers
+from pytest_cells.kernels.interrupts import Interrupts
 from pytest_cells.kernels.managers import NamedManager
 from pytest_cells.kernels.outputs import MB, OutputCollector
 from pytest_cells.kernels.processes import SLICE_S, KernelProcess, OwnChild
@@ -94,6 +95,7 @@ class Kernel:
         """The zmq context, where it is somebody else's."""
         self._process: KernelProcess | None = None
         self._reserved_mb: float | None = None
+        self._interrupts = Interrupts()
         self._wire: Wire
 
     # -- life ----------------------------------------------------------------------------------------------
@@ -330,6 +332,10 @@ class Kernel:
         `timeout` is in seconds, 0 for none. A cell that is too slow is interrupted, and killed with its kernel
         where that does not help.
         """
+        with self._interrupts.noted():
+            return self._execute(source, timeout, history, meanwhile)
+
+    def _execute(self, source: str, timeout: float, history: bool, meanwhile: Callable[[], None] | None) -> Outcome:
         began = time.monotonic()
         collector = self._wire.collector()
         request = ""
@@ -351,6 +357,7 @@ class Kernel:
         return self._judged(reply, collector, _ms_since(began))
 
     def _check_alive(self) -> None:
+        self._interrupts.raise_if_lost()
         if self._manager is None:
             raise KernelLost("KernelDied", "the kernel is gone")
         code = self._exit_code()
@@ -396,6 +403,7 @@ class Kernel:
         """Interrupt a cell because the user wants to stop; one that goes on, or a second Ctrl-C, ends its kernel."""
         traceback: list[str] = []
         line = None
+        self._interrupts.seen = False
         try:
             with contextlib.suppress(RuntimeError, OSError):
                 self._manager.interrupt_kernel()

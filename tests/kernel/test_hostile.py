@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_cells.errors import KernelError
+from pytest_cells.errors import CellInterrupted, KernelError
 from pytest_cells.kernels import kernel as kernels
 from pytest_cells.kernels import ownership, processes
 from pytest_cells.kernels.pool import KernelPool
@@ -636,3 +636,22 @@ def test_nothing_is_left(nothing_left_behind, tmp_path, fork_server):
     if before:
         assert before >= len(list(Path("/proc/self/fd").iterdir()))
     assert 0 == ownership.reap()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_interrupt_that_python_loses(kernel):
+    """Ctrl-C while some object is deleted: Python prints the KeyboardInterrupt, and yet the cell is stopped."""
+
+    class Interrupting:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    def meanwhile():
+        doomed = Interrupting()
+        del doomed
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(CellInterrupted) as stopped:
+        kernel.execute("while True: pass", timeout=60, meanwhile=meanwhile)
+    assert "KeyboardInterrupt" == stopped.value.outcome.error.ename
+    assert before is signal.getsignal(signal.SIGINT)
