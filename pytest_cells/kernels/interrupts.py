@@ -32,11 +32,11 @@ class Interrupts:
         self.seen = False
         handlers: dict[int, Any] = {}
         with contextlib.suppress(ValueError):  # not the main thread: no signal is handled here
-            for number in (signal.SIGINT, signal.SIGTERM):
-                handler = signal.getsignal(number)
+            for wanted in (signal.SIGINT, signal.SIGTERM):
+                handler = signal.getsignal(wanted)
                 if callable(handler):
-                    signal.signal(number, self._noting(handler))
-                    handlers[number] = handler
+                    signal.signal(wanted, self._noting(handler))
+                    handlers[wanted] = handler
         try:
             yield
         finally:
