@@ -31,6 +31,7 @@ from pytest_cells.cache.trace import (
     encode_trace,
 )
 from pytest_cells.errors import StoreError
+from pytest_cells.settings import CacheSettings
 
 MARKER = "pytest-cells-store"
 FOLDERS = ("objects", "traces", "records", "tmp")
@@ -222,6 +223,11 @@ class Store:
             temporary.unlink(missing_ok=True)
             raise
         self._written = True
+
+
+def nothing_hits(settings: CacheSettings) -> bool:
+    """Tell whether no cell can be taken from the cache: it is off, to be refreshed, or empty."""
+    return settings.folder is None or settings.force or Store(settings.folder).empty
 
 
 def _rename(temporary: Path, path: Path) -> None:

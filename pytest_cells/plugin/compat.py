@@ -87,9 +87,15 @@ def may_deselect(config: pytest.Config) -> bool:
     return any(getattr(option, name, None) for name in names)
 
 
+def runs_nothing(config: pytest.Config) -> bool:
+    """Tell whether pytest was only asked about itself."""
+    names = ("help", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
+    return any(getattr(config.option, name, None) for name in names)
+
+
 def names_notebooks(config: pytest.Config) -> bool:
     """Tell whether the arguments name notebooks, or folders that hold some, all of which will be run."""
-    if may_deselect(config):
+    if may_deselect(config) or runs_nothing(config):
         return False
     for argument in config.args:
         path = config.invocation_params.dir / argument.partition("::")[0]

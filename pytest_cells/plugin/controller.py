@@ -13,18 +13,20 @@ from typing import Any
 import pytest
 
 from pytest_cells.errors import CellsError, ExecutorError, SettingsError, StoreError
+from pytest_cells.evaluator import Executor
 from pytest_cells.executors import find_executor
 from pytest_cells.plugin import compat, fixtures, reports
 from pytest_cells.plugin.items import SESSION, CellItem, Order, collect_file, keep_notebooks_whole
-from pytest_cells.plugin.options import read_settings
 from pytest_cells.plugin.summary import Summary
 from pytest_cells.session import Session
 from pytest_cells.settings import KernelSettings, Settings
 
 
-def configure(config: pytest.Config) -> None:
-    """Check what was asked for and register the hooks. Raises UsageError for what cannot be done."""
-    settings = read_settings(config)
+def configure(config: pytest.Config, settings: Settings, executor: Executor | None) -> None:
+    """Check what was asked for and register the hooks. Raises UsageError for what cannot be done.
+
+    `executor` is one that has begun to work already.
+    """
     try:
         find_executor(settings.kernel.executor)
         if settings.kernel.manager:
@@ -33,7 +35,7 @@ def configure(config: pytest.Config) -> None:
             load_manager(settings.kernel.manager)
     except (ExecutorError, SettingsError) as error:
         raise pytest.UsageError(str(error)) from None
-    session = Session(settings)
+    session = Session(settings, executor=executor)
     config.stash[SESSION] = session
     config.pluginmanager.register(CellsPlugin(), "pytest_cells_plugin")
     config.pluginmanager.register(fixtures, "pytest_cells_fixtures")
