@@ -134,7 +134,7 @@ class _Pipe:
         self._unread.register(stream._fid, select.POLLIN)
         task = "/proc/self/task/%s/" % stream.watch_fd_thread.native_id
         self._status, self._schedstat = task + "status", task + "schedstat" if counts_runs else ""
-        self._slept_since: "bytes | None" = None
+        self._slept_since: bytes | None = None
         self._seen = self._turns()
 
     def drain(self) -> None:
