@@ -42,6 +42,7 @@ def configure(config: pytest.Config, settings: Settings, executor: Executor | No
     if settings.kernel.executor != "jupyter":
         _load_executor_now(session)
     end_on_sigterm(config)
+    config.add_cleanup(session.close)  # after pytest's own end, whose garbage collections take as long as kernels' ends
     if hasattr(config, "workerinput"):
         return
     _prepare_store(config, session)
@@ -173,7 +174,3 @@ class CellsPlugin:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Colour the last line."""
         compat.count_cached_as_good(session.config)
-
-    def pytest_unconfigure(self, config: pytest.Config) -> None:
-        """End what is left after an interrupt."""
-        config.stash[SESSION].close()
