@@ -82,20 +82,19 @@ def is_expected_to_fail(item: pytest.Item) -> bool:
 
 def may_deselect(config: pytest.Config) -> bool:
     """Tell whether items that are collected may not be run."""
-    option = config.option
-    names = ("collectonly", "keyword", "markexpr", "lf", "deselect", "stepwise", "setupplan", "setuponly")
-    return any(getattr(option, name, None) for name in names)
+    names = ("keyword", "markexpr", "lf", "deselect", "stepwise", "setupplan", "setuponly")
+    return runs_nothing(config) or any(getattr(config.option, name, None) for name in names)
 
 
 def runs_nothing(config: pytest.Config) -> bool:
-    """Tell whether pytest was only asked about itself."""
-    names = ("help", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
+    """Tell whether pytest was only asked what there is."""
+    names = ("collectonly", "help", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
     return any(getattr(config.option, name, None) for name in names)
 
 
 def names_notebooks(config: pytest.Config) -> bool:
     """Tell whether the arguments name notebooks, or folders that hold some, all of which will be run."""
-    if may_deselect(config) or runs_nothing(config):
+    if may_deselect(config):
         return False
     for argument in config.args:
         path = config.invocation_params.dir / argument.partition("::")[0]

@@ -136,7 +136,7 @@ class CellsPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Prepare for the notebooks that will be run; a worker of xdist learns their order only as it goes."""
-        if not session.config.option.collectonly and not hasattr(session.config, "workerinput"):
+        if not compat.runs_nothing(session.config) and not hasattr(session.config, "workerinput"):
             self.order = Order(session)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
