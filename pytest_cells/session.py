@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from pytest_cells.cache.files import Digests
-from pytest_cells.cache.store import Store
+from pytest_cells.cache.store import Store, nothing_hits
 from pytest_cells.errors import CellsError
 from pytest_cells.evaluator import Executor, KernelUsage
 from pytest_cells.executors import load_executor
@@ -32,12 +32,13 @@ class Session:
     Use it as a context manager; leaving it ends all kernels.
     """
 
-    def __init__(self, settings: Settings, hooks: Any = None) -> None:
+    def __init__(self, settings: Settings, hooks: Any = None, executor: Executor | None = None) -> None:
+        """Begin with an executor that somebody has loaded already, else load one at first use."""
         self.settings = settings
         self.hooks = hooks if hooks is not None else _no_hooks()
         self.digests = Digests()
         self.store: Store | None = Store(settings.cache.folder) if settings.cache.folder else None
-        self._executor: Executor | None = None
+        self._executor = executor
         self.late_notes: list[str] = []
         """What came to be known after the last cell of a notebook was reported."""
         self.interrupted: CellFacts | None = None
@@ -91,7 +92,7 @@ class Session:
     def _surely_executes(self) -> bool:
         """Tell whether no cell can hit: as it was at the beginning."""
         if self._nothing_hits is None:
-            self._nothing_hits = self.store is None or self.settings.cache.force or self.store.empty
+            self._nothing_hits = nothing_hits(self.settings.cache)
         return self._nothing_hits
 
     def share_kernels(self) -> Any:

@@ -33,6 +33,8 @@ class Walk:
         """Cells that are not run, and so not replayed either."""
         self._notebook, self._inputs, self._material = notebook, inputs, material
         self._identity, self._executor = identity, executor
+        self._always = {cell.index for cell in notebook.cells if always_runs(cell)}
+        self._lookups: dict[int, str] = {}
         self._failed: set[int] = set()
         """Cells that failed, and whose failure was expected: how far they came is not known."""
         self._below: dict[int, Version] = {}
@@ -40,7 +42,9 @@ class Walk:
 
     def lookup(self, cell: Cell) -> str:
         """Return the lookup key of a cell."""
-        return lookup_key(cell, self._identity, self._executor, {})
+        if cell.index not in self._lookups:
+            self._lookups[cell.index] = lookup_key(cell, self._identity, self._executor, {})
+        return self._lookups[cell.index]
 
     def state(self, cell: Cell, inputs: Mapping[str, Version]) -> State:
         """Return the State in which a cell finds the notebook and the world, as far as it was looked at."""
@@ -85,24 +89,27 @@ class Walk:
 
     def unknown_above(self, cell: Cell) -> Cell | None:
         """Return the nearest cell above whose effect cannot be known beforehand: it always runs, or it failed."""
-        above = (other for other in self._notebook.cells[: cell.index] if other.index not in self.skipped)
-        unknown = (other for other in above if always_runs(other) or other.index in self._failed)
-        return next(reversed(list(unknown)), None)
+        unknown = (index for index in (self._always | self._failed) - self.skipped if index < cell.index)
+        nearest = max(unknown, default=None)
+        return None if nearest is None else self._notebook.cells[nearest]
 
     def _history(self, cell: Cell) -> Version:
-        history = START
-        for above in self._notebook.cells[: cell.index]:
+        history, unknown = START, []
+        for above in reversed(self._notebook.cells[: cell.index]):
             if above.index in self.skipped:
                 continue
-            known = self._below.get(above.index)
-            if known is None:
-                known = self._below[above.index] = self.below(above, self._versions(above, history))
-            history = known
+            if above.index in self._below:
+                history = self._below[above.index]
+                break
+            unknown.append(above)
+        for above in reversed(unknown):
+            history = self._below[above.index] = self.below(above, self._versions(above, history))
         return history
 
     def _versions(self, cell: Cell, history: Version) -> dict[str, Version]:
-        state = State(self._probe(cell), {HISTORY: history})
-        return {name: state.version(name) for name in self._inputs.names(cell, self._material(cell))}
+        material = self._material(cell)
+        state = State(partial(self._inputs.version, material=material), {HISTORY: history})
+        return {name: state.version(name) for name in self._inputs.names(cell, material)}
 
     def _probe(self, cell: Cell) -> Callable[[str], Version]:
         return partial(self._inputs.version, material=self._material(cell))

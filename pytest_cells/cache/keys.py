@@ -58,6 +58,7 @@ class Inputs:
     ) -> None:
         self._notebook, self._cwd, self._rootdir = notebook, cwd, rootdir
         self._identity, self._digests, self._setup_code = identity, digests, setup_code
+        self._where = Path(os.path.relpath(cwd, rootdir)).as_posix()
         self._modules = ModuleFinder(digests, identity.site, rootdir)
         sources = (setup_code, *(cell.source for cell in notebook.cells))
         self._additions = _additions(sources) if identity.python else Additions()
@@ -97,7 +98,7 @@ class Inputs:
         if name == ENVIRONMENT:
             return self._environment_version()
         if name == "@cwd":
-            return Path(os.path.relpath(self._cwd, self._rootdir)).as_posix()
+            return self._where
         if name == "@project":
             return self._modules.project_version()
         if name == "@setup":

@@ -31,10 +31,13 @@ from pytest_cells.cache.trace import (
     encode_trace,
 )
 from pytest_cells.errors import StoreError
+from pytest_cells.settings import CacheSettings
 
 MARKER = "pytest-cells-store"
 FOLDERS = ("objects", "traces", "records", "tmp")
 GC_EVERY_S = 24 * 3600.0
+SMALL_PART = 1 / 16
+"""What part of the bound one process may add to a new store without looking whether that is still within it."""
 CANDIDATES = 20
 """How many traces with another history are read to find out what differs."""
 
@@ -45,6 +48,8 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._written = False
+        self._bytes = 0
+        """How much was written by way of this object."""
 
     def prepare(self) -> None:
         """Create the folder. Raises StoreError where that is impossible or the folder is somebody else's."""
@@ -83,8 +88,9 @@ class Store:
     def put_file(self, source: Path, digest: str) -> None:
         """Store a copy of a file whose digest is known."""
         path = self._blob(digest)
-        if not (_same_size(path, source.stat().st_size) and digest_file(path) == digest):
-            self._place(path, lambda temporary: shutil.copyfile(source, temporary))
+        size = source.stat().st_size
+        if not (_same_size(path, size) and digest_file(path) == digest):
+            self._place(path, lambda temporary: shutil.copyfile(source, temporary), size)
 
     def get_blob(self, digest: str) -> bytes:
         """Return the bytes of a digest. Raises Damaged where they are gone or altered."""
@@ -173,15 +179,22 @@ class Store:
     def collect_garbage(self, max_size_mb: float) -> None:
         """Delete the least recently used entries until the store is within its bound.
 
-        At most one process at a time, once a day, and only after something was written.
+        At most one process at a time, once a day, and only after something was written. Of a new store it is known
+        that there is nothing to delete.
         """
-        from filelock import FileLock, Timeout  # not needed on the hot path
-
         stamp = self.folder / "tmp" / "gc"
         if not max_size_mb or not self._written or time.time() - _mtime(stamp) < GC_EVERY_S:
             return
+        new = time.time() - _mtime(self.folder / MARKER) < GC_EVERY_S and not stamp.exists()
         try:
             stamp.parent.mkdir(parents=True, exist_ok=True)
+            if new and self._bytes < max_size_mb * 2**20 * SMALL_PART:
+                stamp.touch()
+                return
+            from filelock import FileLock, Timeout  # 20 ms, for once a day
+        except OSError:
+            return
+        try:
             with FileLock(str(self.folder / "tmp" / "gc.lock"), timeout=0):
                 stamp.touch()
                 _shrink(self.folder, max_size_mb * 2**20)
@@ -206,10 +219,10 @@ class Store:
         return self.folder / "tmp" / f"{os.getpid()}-{time.monotonic_ns()}"
 
     def _write(self, path: Path, content: bytes) -> None:
-        self._place(path, lambda temporary: temporary.write_bytes(content))
+        self._place(path, lambda temporary: temporary.write_bytes(content), len(content))
 
-    def _place(self, path: Path, write: Callable[[Path], object]) -> None:
-        """Let an entry be written elsewhere and bring it to its place whole."""
+    def _place(self, path: Path, write: Callable[[Path], object], size: int) -> None:
+        """Let an entry of `size` bytes be written elsewhere and bring it to its place whole."""
         temporary = self._temporary()
         try:
             try:
@@ -222,6 +235,12 @@ class Store:
             temporary.unlink(missing_ok=True)
             raise
         self._written = True
+        self._bytes += size
+
+
+def nothing_hits(settings: CacheSettings) -> bool:
+    """Tell whether no cell can be taken from the cache: it is off, to be refreshed, or empty."""
+    return settings.folder is None or settings.force or Store(settings.folder).empty
 
 
 def _rename(temporary: Path, path: Path) -> None:

@@ -20,6 +20,8 @@ HISTORY = "@history"
 ENVIRONMENT = "@environment"
 """Interpreter, kernel packages and installed distributions."""
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
 Version = str
 """A digest that identifies the value of one input at one moment."""
 ABSENT: Version = "absent"
@@ -81,8 +83,7 @@ class Damaged(Exception):
 
 def digest_of(value: Any) -> str:
     """Return the SHA-256 of a JSON-ready value, independent of the order of keys."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode(value).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def digest_bytes(content: bytes) -> str:

@@ -51,7 +51,7 @@ class KernelPool:
         if not choice.local:
             return
         self._open()
-        if not self._settings.ahead and self._servers is not None and not self._servers.booted:
+        if self._servers is not None and not self._servers.booted:  # before what takes long to import
             kind = self._servers.kind(choice, kernel_environment(choice), cwd)
             if kind is not None:
                 self._servers.get(kind)

@@ -269,7 +269,14 @@ def _ask(path: str) -> tuple[dict[str, str], tuple[str, ...]]:
 
 def _stamps(folders: tuple[str, ...]) -> tuple[int, ...]:
     """Return the times at which something was last installed: a cell may run pip."""
-    return tuple(Path(folder).stat().st_mtime_ns if Path(folder).is_dir() else 0 for folder in folders)
+    return tuple(_changed(folder) for folder in folders)
+
+
+def _changed(folder: str) -> int:
+    try:
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116  # three times a cell, and a Path costs more than the look
+    except OSError:
+        return 0
 
 
 def _executable_facts(command: str, choice: KernelChoice) -> dict[str, str]:

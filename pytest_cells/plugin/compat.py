@@ -82,9 +82,14 @@ def is_expected_to_fail(item: pytest.Item) -> bool:
 
 def may_deselect(config: pytest.Config) -> bool:
     """Tell whether items that are collected may not be run."""
-    option = config.option
-    names = ("collectonly", "keyword", "markexpr", "lf", "deselect", "stepwise", "setupplan", "setuponly")
-    return any(getattr(option, name, None) for name in names)
+    names = ("keyword", "markexpr", "lf", "deselect", "stepwise", "setupplan", "setuponly")
+    return runs_nothing(config) or any(getattr(config.option, name, None) for name in names)
+
+
+def runs_nothing(config: pytest.Config) -> bool:
+    """Tell whether pytest was only asked what there is."""
+    names = ("collectonly", "help", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
+    return any(getattr(config.option, name, None) for name in names)
 
 
 def names_notebooks(config: pytest.Config) -> bool:

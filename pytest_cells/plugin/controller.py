@@ -13,18 +13,20 @@ from typing import Any
 import pytest
 
 from pytest_cells.errors import CellsError, ExecutorError, SettingsError, StoreError
+from pytest_cells.evaluator import Executor
 from pytest_cells.executors import find_executor
 from pytest_cells.plugin import compat, fixtures, reports
 from pytest_cells.plugin.items import SESSION, CellItem, Order, collect_file, keep_notebooks_whole
-from pytest_cells.plugin.options import read_settings
 from pytest_cells.plugin.summary import Summary
 from pytest_cells.session import Session
 from pytest_cells.settings import KernelSettings, Settings
 
 
-def configure(config: pytest.Config) -> None:
-    """Check what was asked for and register the hooks. Raises UsageError for what cannot be done."""
-    settings = read_settings(config)
+def configure(config: pytest.Config, settings: Settings, executor: Executor | None) -> None:
+    """Check what was asked for and register the hooks. Raises UsageError for what cannot be done.
+
+    `executor` is one that has begun to work already.
+    """
     try:
         find_executor(settings.kernel.executor)
         if settings.kernel.manager:
@@ -33,13 +35,14 @@ def configure(config: pytest.Config) -> None:
             load_manager(settings.kernel.manager)
     except (ExecutorError, SettingsError) as error:
         raise pytest.UsageError(str(error)) from None
-    session = Session(settings)
+    session = Session(settings, executor=executor)
     config.stash[SESSION] = session
     config.pluginmanager.register(CellsPlugin(), "pytest_cells_plugin")
     config.pluginmanager.register(fixtures, "pytest_cells_fixtures")
     if settings.kernel.executor != "jupyter":
         _load_executor_now(session)
     end_on_sigterm(config)
+    config.add_cleanup(session.close)  # after pytest's own end, whose garbage collections take as long as kernels' ends
     if hasattr(config, "workerinput"):
         return
     _prepare_store(config, session)
@@ -133,7 +136,7 @@ class CellsPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Prepare for the notebooks that will be run; a worker of xdist learns their order only as it goes."""
-        if not session.config.option.collectonly and not hasattr(session.config, "workerinput"):
+        if not compat.runs_nothing(session.config) and not hasattr(session.config, "workerinput"):
             self.order = Order(session)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -171,7 +174,3 @@ class CellsPlugin:
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Colour the last line."""
         compat.count_cached_as_good(session.config)
-
-    def pytest_unconfigure(self, config: pytest.Config) -> None:
-        """End what is left after an interrupt."""
-        config.stash[SESSION].close()

@@ -29,11 +29,15 @@ def pytest_configure(config: pytest.Config) -> None:
     if options.wanted(config):
         sys.meta_path.insert(0, AsTheyAre)
         try:
+            from pytest_cells.plugin import early  # before all that takes longer to import
+
+            settings = options.read_settings(config)
+            executor = early.boot(config, settings)
             from pytest_cells.plugin import controller
         finally:
             sys.meta_path.remove(AsTheyAre)
 
-        controller.configure(config)
+        controller.configure(config, settings, executor)
 
 
 class AsTheyAre:

@@ -431,6 +431,22 @@ def test_garbage_is_collected_once_a_day(store: Store) -> None:
     assert [2] == left(store, digests)
 
 
+@pytest.mark.parametrize(
+    ("made_h", "size", "kept"),
+    [(1, MIB // 10, [0, 1, 2]), (1, MIB, [2]), (25, MIB // 10, [2])],
+    ids=["new-little-added", "new-much-added", "old"],
+)
+def test_garbage_of_a_new_store(store: Store, made_h: float, size: int, kept: list[int]) -> None:
+    """A new store is not searched by a process that added little to it; an old one that never was is."""
+    then = time.time() - made_h * 3600
+    os.utime(store.folder / MARKER, (then, then))
+    digests = fill(Store(store.folder), 3)
+    store.put_blob(b"x" * size)
+    store.collect_garbage(2)
+    assert kept == left(store, digests)
+    assert (store.folder / "tmp" / "gc").exists()
+
+
 def test_garbage_is_collected_by_one_at_a_time(store: Store) -> None:
     """While another process collects, nothing is done and nobody waits."""
     digests = fill(store, 2)
