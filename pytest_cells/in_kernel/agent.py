@@ -92,15 +92,55 @@ def _hook(event: str, arguments: "tuple[Any, ...]") -> None:
             pass
 
 
-def report() -> str:
+def report(more: "dict[str, Any]") -> str:
     """Return as JSON, and forget, the absolute paths that were written since the last call.
 
-    With them, for after an error, the names of the classes of the last error.
+    With them, for after an error, the names of the classes of the last error, and what else there is to tell.
     """
     paths = sorted(_written)
     _written.clear()
     last = getattr(sys, "last_type", None)
-    return _dumps({"written": paths, "bases": [kind.__name__ for kind in getattr(last, "__mro__", ())]})
+    return _dumps({"written": paths, "bases": [kind.__name__ for kind in getattr(last, "__mro__", ())], **more})
+
+
+class _Observer:
+    """Observe cells where whoever sends them asks for it, and answer what else is asked."""
+
+    def __init__(self) -> None:
+        self._tracer: Any = None
+        self._wishes: dict[str, Any] = {}
+        self._under_way = False
+
+    def begin(self, parent: Any) -> None:
+        """Look at a request just before it is executed."""
+        self._under_way = False
+        self._wishes = parent.get("metadata", {}).get(__name__) or {}
+        if "count" in self._wishes:
+            sys.modules["IPython"].get_ipython().execution_count = self._wishes["count"] + 1
+        if self._wishes.get("trace"):
+            if self._tracer is None:
+                self._tracer = _tracer(self._wishes)
+            self._tracer.begin(parent["content"]["code"])
+            self._under_way = True
+
+    def end(self, *, ok: bool) -> "dict[str, Any]":
+        """Return what is to be told with the reply."""
+        if self._under_way:
+            self._under_way = False
+            return {"observed": self._tracer.end(self._wishes, ok=ok)}
+        if "request" in self._wishes:
+            if self._tracer is None:
+                self._tracer = _tracer(self._wishes)
+            return {"answer": self._tracer.answer(self._wishes)}
+        return {}
+
+
+def _tracer(wishes: "dict[str, Any]") -> Any:
+    """Load the rest of the agent, as modules below this one, and start it."""
+    sys.modules[__name__].__path__ = [wishes["agent"]]
+    importlib: Any = sys.modules["importlib"]
+    tracer: Any = importlib.import_module("%s.tracer" % __name__)
+    return tracer.start(sys.modules["IPython"].get_ipython(), wishes)
 
 
 def _times_run(path: str) -> "bytes | None":
@@ -235,18 +275,33 @@ def _tell_with_replies() -> None:
     kernel = sys.modules["IPython"].get_ipython().kernel
     finish = kernel.finish_metadata
     pipes = _pipes()
+    observer = _Observer()
+    init = kernel.init_metadata
+
+    def init_metadata(parent: Any) -> Any:
+        try:
+            observer.begin(parent)
+        except Exception:  # the notebook must never fail because of us
+            pass
+        return init(parent)
 
     def finish_metadata(parent: Any, metadata: Any, reply_content: Any) -> Any:
         metadata = finish(parent, metadata, reply_content)
         try:
             if isinstance(reply_content.get("evalue"), str):
                 reply_content["evalue"] = _cut(reply_content["evalue"])
+            try:
+                more = observer.end(ok=reply_content.get("status") == "ok")
+            except Exception as problem:
+                more = {"problem": "%s: %s" % (type(problem).__name__, problem)}
             for pipe in pipes:
                 pipe.drain()
-            metadata["_pytest_cells_agent"] = report()
+            metadata["_pytest_cells_agent"] = report(more)
         except Exception:  # the notebook must never fail because of us
             pass
         return metadata
+
+    kernel.init_metadata = init_metadata
 
     kernel.finish_metadata = finish_metadata
     for pipe in pipes:

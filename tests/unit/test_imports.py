@@ -28,6 +28,7 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+IN_KERNEL = f"{PACKAGE.name}.in_kernel"
 FILES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 """By name: all modules of the package."""
 
@@ -53,8 +54,8 @@ def imports(module: str) -> set[str]:
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{module} has a relative import"
-            base = node.module or ""
+            assert not node.level or IN_KERNEL in module, f"{module} has a relative import"
+            base = ".".join([*([IN_KERNEL] if node.level else []), *([node.module] if node.module else [])])
             inner = {f"{base}.{alias.name}" for alias in node.names if f"{base}.{alias.name}" in FILES}
             found.update(inner)
             if len(inner) < len(node.names):
@@ -70,9 +71,21 @@ def ours(module: str) -> set[str]:
 FLOORS = [
     {"in_kernel"},
     {"model", "errors"},
-    {"artifacts", "cache", "evaluator", "executors", "hookspecs", "notebooks", "plan", "report", "settings", "watch"},
+    {
+        "artifacts",
+        "cache",
+        "compare",
+        "evaluator",
+        "executors",
+        "hookspecs",
+        "notebooks",
+        "plan",
+        "report",
+        "settings",
+        "watch",
+    },
     {"kernels"},
-    {"judge", "walk", "live", "lifecycles", "run", "session"},
+    {"chain", "judge", "walk", "live", "lifecycles", "run", "session", "tracing"},
     {"plugin", "testing"},
 ]
 """From the ground up; a module imports from its own floor or below."""
@@ -128,14 +141,17 @@ def test_what_runs_in_the_kernel_is_the_standard_library() -> None:
     """The code that runs in the user's kernel imports the standard library alone."""
     rooms = [name for name in FILES if name.startswith(f"{PACKAGE.name}.in_kernel")]
     names = {name.split(".")[0] for room in rooms for name in imports(room)}
-    assert {f"{PACKAGE.name}.in_kernel{name}" for name in ("", ".agent", ".fork_server")} == set(rooms)
-    assert set() == names - sys.stdlib_module_names
+    assert {f"{PACKAGE.name}.in_kernel{name}" for name in ("", ".agent", ".fork_server", ".tracer")} <= set(rooms)
+    assert set() == names - sys.stdlib_module_names - {PACKAGE.name, "xxhash"}  # the latter where it is found
+    assert set() == {one for room in rooms for one in ours(room) if not one.startswith(IN_KERNEL)}
 
 
 def test_what_runs_in_the_kernel_is_imported_by_nobody() -> None:
-    """Nothing imports the code that runs in the user's kernel: others know where its files are."""
-    found = {name for name in FILES for one in ours(name) if one.startswith(f"{PACKAGE.name}.in_kernel.")}
-    assert set() == found - {f"{PACKAGE.name}.in_kernel"}
+    """Nothing imports the code that runs in the user's kernel, but for what Versions of files are on both sides."""
+    outside = {name for name in FILES if not name.startswith(IN_KERNEL)}
+    assert {f"{IN_KERNEL}.versions"} == {
+        one for name in outside for one in ours(name) if one.startswith(f"{IN_KERNEL}.")
+    }
 
 
 @pytest.mark.parametrize(

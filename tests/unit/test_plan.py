@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_cells.cache.trace import ABSENT, ENVIRONMENT, HISTORY
-from pytest_cells.plan import Hit, Run, State, decide, describe, history_after
+from pytest_cells.plan import Hit, Run, State, decide, describe_input, history_after
 
 from .helpers import a_trace
 
@@ -119,7 +119,7 @@ def test_what_was_written_hides_what_is_outside() -> None:
 )
 def test_describe(name: str, told: str) -> None:
     """Each kind of input is told in words, an unknown one by its name."""
-    assert told == describe(name)
+    assert told == describe_input(name)
 
 
 def test_history_after_is_the_same_for_the_same() -> None:

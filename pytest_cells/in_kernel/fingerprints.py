@@ -1,0 +1,1579 @@
+"""Runs inside the kernel: fingerprints of the values that a notebook's names are bound to. Standard library alone.
+
+Each value is written as a stream of tokens that can be read back in one way only, and the stream is hashed. Atoms go
+through `marshal` in format 2, which knows neither references nor interning. What can be changed in place is numbered
+when it is met first, so that sharing is part of the value; names that share such an object are one component. Nothing
+of the user's is called, compared, hashed or kept: types are told apart by identity, and attributes are read through
+the descriptors of the classes that own them. Only hooks for pickling that an installed library defines are run.
+
+The file is long because the walk is one loop with one state; numpy and pandas are in `arrays`.
+"""
+
+import builtins
+import os
+import sys
+import time
+import types
+import weakref
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain, count
+from marshal import dumps as _dumps
+from typing import Any
+
+from . import arrays
+from .arrays import within
+from .codes import Codes, UnknownConstant
+
+_collector_known = "gc" in sys.modules
+import gc  # noqa: E402
+
+if not _collector_known:
+    del sys.modules["gc"]  # a cell that imports it is told apart from those that cannot see what it does
+
+globals()["__builtins__"] = dict(vars(builtins))  # a notebook may replace what it likes
+
+_referents, _collecting, _pause, _resume = gc.get_referents, gc.isenabled, gc.disable, gc.enable
+_clock = time.monotonic
+_mro: Any = type.__dict__["__mro__"].__get__
+_members: Any = type.__dict__["__dict__"].__get__
+_class_name: Any = type.__dict__["__name__"].__get__
+_class_qualname: Any = type.__dict__["__qualname__"].__get__
+_class_module: Any = type.__dict__["__module__"].__get__
+_bases: Any = type.__dict__["__bases__"].__get__
+_basicsize: Any = type.__dict__["__basicsize__"].__get__
+_itemsize: Any = type.__dict__["__itemsize__"].__get__
+_dictoffset: Any = type.__dict__["__dictoffset__"].__get__
+_flags: Any = type.__dict__["__flags__"].__get__
+_MANAGED_DICT, _MADE_AT_RUN_TIME = 1 << 4, 1 << 9
+_weakrefoffset: Any = type.__dict__["__weakrefoffset__"].__get__
+_module_dict: Any = vars(types.ModuleType)["__dict__"].__get__
+
+_NOTHING: "frozenset[str]" = frozenset()
+_CHUNK = 8192
+_MOST_CLOSED = 2_000_000
+"""How many objects the search for aliases of a value without a digest may meet."""
+_FEW = 8
+_DEEPEST_SETS = 20
+_SHIFT = 40
+_MASK = (1 << _SHIFT) - 1
+
+_ATOMS = frozenset(map(id, (int, str, float, bool, type(None), bytes, complex, type(Ellipsis))))
+_TUPLE, _LIST, _DICT = id(tuple), id(list), id(dict)
+_ATOMS_AND_TUPLES = _ATOMS | {_TUPLE}
+_SLOT = types.MemberDescriptorType
+_GETSET = types.GetSetDescriptorType
+
+# Tokens. marshal's own begin with a printable character.
+_AGAIN, _ELSEWHERE, _CUT, _BY_NAME, _MODULE = b"\x02", b"\x03", b"\x04", b"\x05", b"\x06"
+_SEQUENCE, _RECORDS, _MAPPING, _SET, _TYPE = b"\x07", b"\x08", b"\x09", b"\x0a", b"\x0b"
+_FUNCTION, _CLASS, _STATE, _REDUCED, _CODE = b"\x0c", b"\x0d", b"\x0e", b"\x0f", b"\x10"
+_CELL, _EMPTY_CELL, _METHOD, _BUILTIN, _NAMESPACE = b"\x11", b"\x12", b"\x13", b"\x14", b"\x15"
+_ERROR, _VIEW, _MEMBER, _TYPE_VARIABLE = b"\x16", b"\x17", b"\x18", b"\x19"
+
+_NOT_IN_CLASSES = frozenset(
+    [
+        "__slotnames__",
+        "__dict__",
+        "__weakref__",
+        "_abc_impl",
+        "__firstlineno__",
+        "__static_attributes__",
+        "__annotations_cache__",
+    ]
+)
+"""What Python itself notes in a class, at times of its own choice, or only to say where the source stands."""
+_HOOKS = ("__reduce_ex__", "__reduce__", "__getstate__", "__getnewargs_ex__", "__getnewargs__")
+_TRUSTED = frozenset(
+    [
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "polars",
+        "datetime",
+        "decimal",
+        "fractions",
+        "uuid",
+        "pathlib",
+        "re",
+        "zoneinfo",
+        "typing",
+    ]
+)
+"""Packages whose hooks for pickling leave out nothing but caches."""
+_IMMUTABLE = frozenset(
+    [("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")]
+    + [("decimal", "Decimal"), ("fractions", "Fraction"), ("uuid", "UUID"), ("re", "Pattern"), ("zoneinfo", "ZoneInfo")]
+    + [(home, name) for home in ("pathlib", "pathlib._local") for name in ("PosixPath", "PurePosixPath", "WindowsPath")]
+    + [("pathlib", "PureWindowsPath"), ("pathlib._local", "PureWindowsPath")]
+    + [("builtins", "range"), ("builtins", "slice"), ("types", "GenericAlias"), ("types", "UnionType")]
+    + [("operator", name) for name in ("itemgetter", "attrgetter", "methodcaller")]
+    + [("dataclasses", "_MISSING_TYPE"), ("dataclasses", "_FIELD_BASE"), ("dataclasses", "_KW_ONLY_TYPE")]
+    + [("dataclasses", "_HAS_DEFAULT_FACTORY_CLASS")]
+    + [("typing", name) for name in ("_SpecialForm", "_SpecialGenericAlias", "_GenericAlias", "_UnionGenericAlias")]
+)
+"""Types (module and name) whose instances cannot be changed: that two names share one is no part of the value."""
+_MACHINERY = frozenset(
+    ["IPython", "ipykernel", "traitlets", "zmq", "tornado", "jupyter_client", "comm", "_pytest_cells_agent"]
+)
+_OPAQUE_BASES = {
+    ("matplotlib.artist", "Artist"): None,
+    ("functools", "_lru_cache_wrapper"): "lru_cache wrapper",
+    ("logging", "Filterer"): "logger",
+    ("threading", "Thread"): "thread",
+    ("torch", "Tensor"): "torch tensor",
+    ("torch.nn.modules.module", "Module"): "torch module",
+    ("unittest.mock", "NonCallableMock"): "mock",
+    ("mmap", "mmap"): "memory map",
+    ("numpy", "memmap"): "memory map",
+    ("_io", "_IOBase"): "open file",
+    ("_thread", "lock"): "lock",
+    ("_thread", "RLock"): "lock",
+    ("_ctypes", "_SimpleCData"): "ctypes object",
+    ("_ctypes", "Structure"): "ctypes object",
+    ("_ctypes", "Union"): "ctypes object",
+    ("_ctypes", "Array"): "ctypes object",
+    ("_ctypes", "_Pointer"): "ctypes object",
+    ("_ctypes", "CFuncPtr"): "ctypes object",
+    ("builtins", "set_iterator"): "iterator over a set",
+    ("weakref", "ReferenceType"): "weak reference",
+    ("IPython.core.interactiveshell", "InteractiveShell"): "IPython's shell",
+    ("traitlets.traitlets", "HasTraits"): None,
+}
+"""Kinds of values, by a base of their type, that have no digest, and the word for them (None: the type's name)."""
+_IN_MEMORY = frozenset([("_io", "BytesIO"), ("_io", "StringIO")])
+
+
+class Component:
+    """Names whose values share what can be changed, and what these values are.
+
+    `digest` is a letter for the hash ("x": xxh3-128, "b": BLAKE2b) and 32 hexadecimal digits, equal for equal values
+    in every process; None where `opaque` says why there is none. `reads` and `stores` are the global names that code
+    in it may load, and store or delete. `cuts` are notebook functions and classes that it refers to under their own
+    names: what they are is not in the digest. `dynamic` tells that code in it may reach names in other ways.
+    `packages` are the top-level packages, `modules` the modules (full names) it refers to. `size` estimates bytes.
+    `codes` are what the notebook's own code in it is called.
+    `indexes` are names outside it that hold the same pandas Index objects: only their `name` could be changed there.
+    """
+
+    __slots__ = (
+        "codes", "cuts", "digest", "dynamic", "indexes", "modules", "names", "opaque", "packages", "reads", "size",
+        "stores",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        names: "tuple[str, ...]",
+        digest: "str | None",
+        size: int,
+        opaque: "str | None" = None,
+        reads: "frozenset[str]" = _NOTHING,
+        stores: "frozenset[str]" = _NOTHING,
+        cuts: "frozenset[str]" = _NOTHING,
+        packages: "frozenset[str]" = _NOTHING,
+        modules: "frozenset[str]" = _NOTHING,
+        indexes: "frozenset[str]" = _NOTHING,
+        dynamic: bool = False,  # noqa: FBT001, FBT002
+        codes: "frozenset[str]" = _NOTHING,
+    ) -> None:
+        self.codes = codes
+        self.names, self.digest, self.size, self.opaque = names, digest, size, opaque
+        self.reads, self.stores, self.cuts, self.dynamic = reads, stores, cuts, dynamic
+        self.packages, self.modules, self.indexes = packages, modules, indexes
+
+    def __repr__(self) -> str:
+        return "<Component %s: %s>" % (" ".join(self.names), self.digest or self.opaque)
+
+
+class Opaque(Exception):
+    """Raised inside the walk where a value has no digest; the text says why."""
+
+
+class Hashing:
+    """The hash that there is: xxhash's where it can be imported, else BLAKE2b; they differ in their `letter`."""
+
+    def __init__(self) -> None:
+        try:
+            import xxhash  # only where the notebook's environment has it
+        except Exception:
+            import hashlib
+
+            self.letter = "b"
+            self.new: Callable[[], Any] = lambda: hashlib.blake2b(digest_size=16)
+            self.once: Callable[[Any], bytes] = lambda data: hashlib.blake2b(data, digest_size=16).digest()
+            self.once_hex: Callable[[Any], str] = lambda data: hashlib.blake2b(data, digest_size=16).hexdigest()
+        else:
+            self.letter = "x"
+            self.new = xxhash.xxh3_128
+            self.once, self.once_hex = xxhash.xxh3_128_digest, xxhash.xxh3_128_hexdigest
+
+
+class Walker:
+    """Walks the values of a notebook's names. Between two walks it holds nothing of the user's."""
+
+    def __init__(self, namespace: "dict[str, Any]", main: str = "__main__") -> None:
+        self.namespace = namespace
+        self.main = main
+        self.hashing = Hashing()
+        self.codes = Codes(self.hashing.once)
+        self.libraries: dict[str, bool] = {}
+        self._functions: dict[int, int] = {}
+        self._modules_seen = -1
+        self._module_ids: frozenset[int] = frozenset()
+
+    def walk(
+        self, names: "Iterable[str]", budget_s: float = 2.0, extra: "Mapping[str, Any] | None" = None
+    ) -> "list[Component]":
+        """Return the components of names, in the order of their first names.
+
+        `budget_s` is for each name: a value that takes longer is opaque ("too large"), and joined with every name
+        that was not proven to share nothing with it. `extra` gives values to names outside the namespace (the state
+        of modules), to be walked with the others. Raises KeyError for a name that is not bound.
+        """
+        bound = {name: self.namespace[name] if extra is None or name not in extra else extra[name] for name in names}
+        collecting = _collecting()
+        _pause()  # else a collection may run the user's finalizers, here and now
+        warnings: Any = sys.modules.get("warnings")
+        filters = getattr(warnings, "filters", None)
+        if warnings is not None:
+            warnings.filters = [("ignore", None, Warning, None, 0)]  # without a new version of the filters
+        walk = _Walk(self, bound, budget_s)
+        try:
+            return walk.components()
+        finally:
+            self._functions = walk.functions
+            if warnings is not None:
+                warnings.filters = filters
+            bound.clear()
+            walk.forget()
+            if collecting:
+                _resume()
+
+    def module_ids(self) -> "frozenset[int]":
+        """Return the ids of the dicts of all modules; some may be gone already, so ask again where it matters."""
+        if self._modules_seen != len(sys.modules):
+            modules = list(sys.modules.values())
+            self._modules_seen = len(modules)
+            self._module_ids = frozenset(
+                [id(_module_dict(module)) for module in modules if within(types.ModuleType, _mro(type(module)))]
+            )
+        return self._module_ids
+
+    def function_counts(self) -> "dict[int, int]":
+        """Return how many function objects the last walk met for each notebook code object, by the code's id.
+
+        The numbers hold until the next cell runs. A code object to which more references lead (`sys.getrefcount`,
+        less those of constants and frames) belongs to a function that is held where no walk comes: in a library.
+        """
+        return self._functions
+
+
+class _Part:
+    """What the walk of one name has found."""
+
+    __slots__ = ("codes", "cuts", "digest", "dynamic", "modules", "opaque", "packages", "reads", "size", "stores")
+
+    def __init__(self) -> None:
+        self.digest = b""
+        self.opaque: str | None = None
+        self.dynamic = False
+        self.size = 0
+        self.codes: set[str] = set()
+        self.reads: set[str] = set()
+        self.stores: set[str] = set()
+        self.cuts: set[str] = set()
+        self.packages: set[str] = set()
+        self.modules: set[str] = set()
+
+
+class Token:
+    """Stands on the stack for bytes that are to be written at their turn."""
+
+    __slots__ = ("content",)
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+
+class Items:
+    """Stands on the stack for a list that is the walk's own: its items are walked, it is no object of the user's."""
+
+    __slots__ = ("content",)
+
+    def __init__(self, content: "list[Any]") -> None:
+        self.content = content
+
+
+class _Walk:
+    """One walk over all names: its stack, its memory, and what it has found."""
+
+    def __init__(self, walker: Walker, bound: "dict[str, Any]", budget_s: float) -> None:
+        self.walker, self.namespace, self.main = walker, walker.namespace, walker.main
+        self.hashing = walker.hashing
+        self.bound, self.budget_s = bound, budget_s
+        self.names = sorted(bound)
+        self.parents = list(range(len(self.names)))
+        self.parts: dict[int, _Part] = {}
+        self.owners: dict[int, int] = {}  # id of an object -> number of the name << _SHIFT | its number in it
+        self.touched: dict[int, int] = {}  # id of an object -> number of a name that reaches it, unnumbered
+        self.indexes: dict[int, set[int]] = {}  # id of a pandas Index -> numbers of the names that hold it
+        self.spans: list[arrays.Span] = []
+        self.unproven: set[int] = set()
+        self.functions: dict[int, int] = {}
+        self.keep: list[Any] = []  # what only the walk holds: an id must stay its own
+        self.stack: list[Any] = []
+        self.out: list[bytes] = []
+        self.hash: Any = None
+        self.number = self.count = self.placed = self.depth = 0
+        self.deadline = 0.0
+        self.part = _Part()
+        self.module_ids = walker.module_ids()
+        self._quiet: bool | None = None
+        self._class_tokens: dict[int, bytes | None] = {}
+        self._closers: dict[int, int] = {}
+        self.handlers: dict[int, Callable[[Any], None]] = {
+            _TUPLE: self._tuple,
+            _LIST: self._list,
+            _DICT: self._dict,
+            id(set): self._set,
+            id(frozenset): self._frozenset,
+            id(bytearray): self._bytearray,
+            id(memoryview): self._memoryview,
+            id(type(NotImplemented)): lambda _: self.out.append(_BY_NAME + b"NotImplemented"),
+            id(types.FunctionType): self._function,
+            id(type(_cell())): self._cell,
+            id(types.CodeType): self._code,
+            id(types.MethodType): self._method,
+            id(types.BuiltinFunctionType): self._builtin,
+            id(type("".__str__)): self._method_wrapper,
+            id(property): self._property,
+            id(staticmethod): self._wrapping_method,
+            id(classmethod): self._wrapping_method,
+            id(types.MappingProxyType): self._proxy,
+            id(type({}.keys())): self._proxy,
+            id(type({}.values())): self._proxy,
+            id(type({}.items())): self._proxy,
+            id(Token): self._token,
+            id(Items): self._own_items,
+            id(_SetItems): lambda items: self.set_items(items.content),
+            id(_LeftOut): lambda left: self.error(left.error),
+            id(arrays.Frozen): lambda frozen: arrays.frozen(self, frozen),
+        }
+        for kind in (str.join, int.__add__, dict.__dict__["fromkeys"], types.FunctionType.__code__, property.fget):
+            self.handlers[id(type(kind))] = self._descriptor
+        for atom in (int, str, float, bool, type(None), bytes, complex, type(Ellipsis)):
+            self.handlers[id(atom)] = self._atom
+
+    def forget(self) -> None:
+        """Drop all that is the user's."""
+        everything: tuple[Any, ...] = (self.keep, self.stack, self.spans, self.bound, self.handlers)
+        for held in everything:
+            held.clear()
+
+    # ------------------------------------------------------------------------------------------- names and components
+
+    def components(self) -> "list[Component]":
+        once_hex, letter = self.hashing.once_hex, self.hashing.letter
+        found: list[Component] = []
+        for number, name in enumerate(self.names):
+            value = self.bound[name]
+            if id(type(value)) in _ATOMS:
+                data = _dumps(value, 2)
+                found.append(Component((name,), letter + once_hex(data), len(data)))
+            else:
+                self.number = number
+                self._name(value)
+        if self.parts:
+            found += self._joined()
+            found.sort(key=lambda component: component.names)
+        return found
+
+    def _name(self, value: Any) -> None:
+        part = self.part = self.parts[self.number] = _Part()
+        self.count, self.placed, self.depth, self.hash = 0, 0, 0, None
+        self.out.clear()
+        self.stack.clear()
+        self.deadline = _clock() + self.budget_s
+        try:
+            self.run(value)
+            part.digest = self._end()
+        except Opaque as found:
+            part.opaque = str(found)
+        except UnknownConstant as found:
+            part.opaque = "code with a constant of type %s" % found
+        except Exception as problem:  # whatever the user's objects make us run into
+            part.opaque = "%s: cannot be fingerprinted (%s)" % (_class_name(type(value)), _class_name(type(problem)))
+        if part.opaque is not None:
+            self.stack.clear()
+            try:
+                self.close([value])
+            except Exception:
+                self.unproven.add(self.number)
+        part.cuts.discard(self.names[self.number])
+
+    def _end(self) -> bytes:
+        data = b"".join(self.out)
+        if self.hash is None:
+            return self.hashing.once(data)
+        self.hash.update(data)
+        digest: bytes = self.hash.digest()
+        return digest
+
+    def root(self, number: int) -> int:
+        parents = self.parents
+        while parents[number] != number:
+            parents[number] = parents[parents[number]]
+            number = parents[number]
+        return number
+
+    def join(self, one: int, other: int) -> None:
+        """Make two names, by their numbers, members of one component."""
+        one, other = self.root(one), self.root(other)
+        if one != other:
+            self.parents[max(one, other)] = min(one, other)
+
+    def _joined(self) -> "list[Component]":
+        for key, number in self.touched.items():
+            owner = self.owners.get(key)
+            if owner is not None:
+                self.join(number, owner >> _SHIFT)
+        clusters = arrays.join_overlapping(self)
+        if self.unproven:
+            first = min(self.unproven)
+            mutable = {owner >> _SHIFT for owner in self.owners.values()} | set(self.touched.values())
+            for number in mutable | {span.number for span in self.spans} | self.unproven:
+                self.join(first, number)
+        overlaps = arrays.told(self, clusters)
+        groups: dict[int, list[int]] = {}
+        for number in self.parts:
+            groups.setdefault(self.root(number), []).append(number)
+        sharing = self._sharing_indexes()
+        return [self._component(numbers, overlaps.get(root), sharing) for root, numbers in groups.items()]
+
+    def _sharing_indexes(self) -> "dict[int, set[str]]":
+        found: dict[int, set[str]] = {}
+        for numbers in self.indexes.values():
+            if len(numbers) > 1:
+                names = {self.names[number] for number in numbers}
+                for number in numbers:
+                    found.setdefault(number, set()).update(names)
+        return found
+
+    def _component(self, numbers: "list[int]", overlaps: "bytes | None", sharing: "dict[int, set[str]]") -> Component:
+        if len(numbers) == 1 and not sharing and overlaps is None:
+            return self._single(numbers[0])
+        parts = [self.parts[number] for number in numbers]
+        names = tuple([self.names[number] for number in numbers])
+        opaque = next((part.opaque for part in parts if part.opaque is not None), None)
+        digest = None
+        if opaque is None:
+            if len(numbers) == 1 and overlaps is None:
+                digest = self.hashing.letter + parts[0].digest.hex()
+            else:
+                content = _dumps((names, [part.digest for part in parts], overlaps), 2)
+                digest = self.hashing.letter + self.hashing.once_hex(content)
+        indexes: set[str] = set()
+        for number in numbers:
+            indexes |= sharing.get(number, set())
+        return Component(
+            names,
+            digest,
+            sum([part.size for part in parts]),
+            opaque,
+            _union([part.reads for part in parts]),
+            _union([part.stores for part in parts]),
+            _union([part.cuts for part in parts]).difference(names),
+            _union([part.packages for part in parts]),
+            _union([part.modules for part in parts]),
+            _union([indexes]).difference(names),
+            any([part.dynamic for part in parts]),
+            _union([part.codes for part in parts]),
+        )
+
+    def _single(self, number: int) -> Component:
+        part = self.parts[number]
+        return Component(
+            (self.names[number],),
+            self.hashing.letter + part.digest.hex() if part.opaque is None else None,
+            part.size,
+            part.opaque,
+            frozenset(part.reads) if part.reads else _NOTHING,
+            frozenset(part.stores) if part.stores else _NOTHING,
+            frozenset(part.cuts) if part.cuts else _NOTHING,
+            frozenset(part.packages) if part.packages else _NOTHING,
+            frozenset(part.modules) if part.modules else _NOTHING,
+            _NOTHING,
+            part.dynamic,
+            frozenset(part.codes) if part.codes else _NOTHING,
+        )
+
+    # ------------------------------------------------------------------------------------------------------- the loop
+
+    def run(self, value: Any) -> None:
+        """Write the tokens of a value. Raises Opaque."""
+        stack, handlers = self.stack, self.handlers
+        bottom = len(stack)
+        stack.append(value)
+        steps = 0
+        while len(stack) > bottom:
+            item = stack.pop()
+            kind = type(item)
+            handler = handlers.get(id(kind))
+            if handler is None:
+                self.keep.append(kind)
+                handler = handlers[id(kind)] = self._plan(kind)
+            handler(item)
+            steps += 1
+            if not steps & 127:
+                self.check()
+
+    def check(self) -> None:
+        """Hash what has been written; raise Opaque when the time is over."""
+        if len(self.out) > 4096 and not self.depth:
+            if self.hash is None:
+                self.hash = self.hashing.new()
+            self.hash.update(b"".join(self.out))
+            self.out.clear()
+        if _clock() > self.deadline:
+            raise Opaque("too large")
+
+    def push(self, items: "list[Any]") -> None:
+        """Put items on the stack, to be walked in their order."""
+        self.stack.extend(reversed(items))
+
+    @staticmethod
+    def own(items: "list[Any]") -> "Items":
+        """Return what is to be pushed for a list that is the walk's own."""
+        return Items(items)
+
+    @staticmethod
+    def token(content: bytes) -> "Token":
+        """Return what is to be pushed for bytes that are to be written."""
+        return Token(content)
+
+    @staticmethod
+    def refuse(why: str) -> None:
+        """Raise Opaque."""
+        raise Opaque(why)
+
+    def first(self, item: Any) -> bool:
+        """Tell whether an object that can be changed is met for the first time; else write where it was."""
+        key = id(item)
+        known = self.owners.get(key)
+        if known is None:
+            self.owners[key] = self.number << _SHIFT | self.count
+            self.count += 1
+            return True
+        owner = known >> _SHIFT
+        if owner == self.number:
+            self.out.append(_AGAIN + _dumps(known & _MASK, 2))
+        else:
+            self.join(owner, self.number)
+            self.out.append(_ELSEWHERE + _dumps((self.names[owner], known & _MASK), 2))
+        return False
+
+    def touch(self, item: Any) -> None:
+        """Note that the name reaches an object, which is walked elsewhere or not at all."""
+        known = self.touched.setdefault(id(item), self.number)
+        if known != self.number:
+            self.join(known, self.number)
+
+    def alone(self, item: Any) -> bytes:
+        """Return the digest of a value by itself, with nothing known before it. Raises Opaque."""
+        if self.depth > _DEEPEST_SETS:
+            raise Opaque("sets nested too deeply")
+        kept = self.out, self.owners, self.count, self.spans, self.placed, self.part.size
+        self.out, self.owners, self.count, self.spans = [], {}, 0, []
+        self.depth += 1
+        try:
+            self.run(item)
+            return self.hashing.once(b"".join(self.out))
+        finally:
+            self.depth -= 1
+            self.out, self.owners, self.count, self.spans, self.placed, self.part.size = kept
+
+    # --------------------------------------------------------------------------------------------- atoms, containers
+
+    def _atom(self, item: Any) -> None:
+        data = _dumps(item, 2)
+        self.out.append(data)
+        self.part.size += len(data)
+
+    def _token(self, token: Token) -> None:
+        self.out.append(token.content)
+
+    def _own_items(self, items: Items) -> None:
+        self.items(items.content)
+
+    def _dump(self, items: Any) -> None:
+        for start in range(0, len(items), _CHUNK):
+            data = _dumps(items[start : start + _CHUNK] if len(items) > _CHUNK else items, 2)
+            self.out.append(data)
+            self.part.size += len(data)
+            if start:
+                self.check()
+
+    def kinds(self, items: Any) -> "set[int]":
+        """Return the ids of the types of items."""
+        if len(items) > 256 and self.types_hash_quietly():
+            return {*map(id, {*map(type, items)})}
+        return {*map(id, map(type, items))}
+
+    def types_hash_quietly(self) -> bool:
+        """Tell whether types can be put into a set without code of the notebook's being run: a metaclass may hash."""
+        if self._quiet is None:
+            todo: list[Any] = [type]
+            self._quiet = True
+            while todo:
+                for kind in type.__subclasses__(todo.pop()):
+                    todo.append(kind)
+                    own_hash = "__hash__" in _members(kind) or "__eq__" in _members(kind)
+                    if own_hash and not self.is_library(_class_module(kind)):
+                        self._quiet = False
+        return self._quiet
+
+    def items(self, items: Any) -> None:
+        """Write the items of a list or tuple that nobody changes meanwhile.
+
+        Many are written kind by kind, what lists and dicts among them hold all at once, and so on inwards.
+        """
+        size = len(items)
+        self.part.size += 8 * size
+        if not items:
+            self.out.append(_SEQUENCE + b"\0")
+            return
+        kinds = self.kinds(items)
+        if _plain(self, items, kinds):
+            self.out.append(_SEQUENCE + b"\1" + _dumps(size, 2))
+            self._dump(items)
+        elif size < _FEW:
+            self.out.append(_SEQUENCE + b"\2" + _dumps(size, 2))
+            self.push(items)
+        elif len(kinds) == 1:
+            self._of_one_kind(items)
+        else:
+            self._by_kinds(items)
+
+    def _by_kinds(self, items: Any) -> None:
+        """Write which item is of which kind, and then the items of each kind."""
+        order: dict[int, int] = {}
+        codes = [order.setdefault(0 if kind in _ATOMS else kind, len(order)) for kind in map(id, map(type, items))]
+        groups: list[list[Any]] = [[] for _ in order]
+        for code, item in zip(codes, items):
+            groups[code].append(item)
+        self.out.append(_SEQUENCE + b"\3")
+        self._dump(codes)
+        self.push([Items(group) for group in groups])
+
+    def _of_one_kind(self, items: Any) -> None:
+        """Write items of one kind, all at once where that can be done."""
+        kind = id(type(items[0]))
+        if kind == _LIST and self._all_first(items):
+            self._flat(b"L", items, [list(chain.from_iterable(items))])
+        elif kind == _TUPLE:
+            if len(items) > 65_536 and 8 * len({*map(id, items)}) < len(items):
+                raise Opaque("too large")  # tuples that share tuples, doubling at each level
+            self._flat(b"T", items, [list(chain.from_iterable(items))])
+        elif kind == _DICT:
+            self._dicts(items)
+        elif not self._instances(items):
+            self.out.append(_SEQUENCE + b"\2" + _dumps(len(items), 2))
+            self.push(items)
+
+    def _flat(self, letter: bytes, items: Any, inner: "list[list[Any]]") -> None:
+        self.out.append(_RECORDS + letter)
+        self._dump(list(map(len, items)))
+        self.part.size += 56 * len(items)
+        self.push([Items(held) for held in inner])
+
+    def _dicts(self, items: Any) -> None:
+        keys = list(chain.from_iterable(items))
+        kinds = self.kinds(keys)
+        if kinds <= _ATOMS and not (id(str) in kinds and "__name__" in {*keys}) and self._all_first(items):
+            self._flat(b"D", items, [keys, list(chain.from_iterable(map(dict.values, items)))])
+        else:
+            self.out.append(_SEQUENCE + b"\2" + _dumps(len(items), 2))
+            self.push(items)
+
+    def _all_first(self, items: Any) -> bool:
+        """Give numbers to many objects at once, if none is known and none stands there twice."""
+        keys = list(map(id, items))
+        if len({*keys}) != len(keys) or not self.owners.keys().isdisjoint(keys):
+            return False
+        self.owners.update(zip(keys, count(self.number << _SHIFT | self.count)))
+        self.count += len(keys)
+        return True
+
+    def _instances(self, items: Any) -> bool:
+        """Write many plain instances of one class at once."""
+        kind = type(items[0])
+        handler = self.handlers.get(id(kind))
+        if handler is None:
+            self.keep.append(kind)
+            handler = self.handlers[id(kind)] = self._plan(kind)
+        layout = getattr(handler, "__self__", None)
+        if type(layout) is not _Layout or not layout.only_attributes or layout.unchanged:
+            return False
+        states = list(map(layout.attributes, items))
+        keys = list(chain.from_iterable(states))
+        if self.kinds(keys) - {id(str)}:
+            return False
+        self.keep.append(states)
+        if not self._all_first([*items, *states]):
+            return False
+        self.out.append(_RECORDS + b"I")
+        self.stack += [Items(list(chain.from_iterable(map(dict.values, states)))), Items(keys), kind]
+        self._dump(list(map(len, states)))
+        self.part.size += 100 * len(items)
+        return True
+
+    def _tuple(self, item: Any) -> None:
+        self.out.append(b"(")
+        self.items(item)
+
+    def _list(self, item: Any) -> None:
+        if self.first(item):
+            self.out.append(b"[")
+            self.items(item[:])
+
+    def _dict(self, item: Any) -> None:
+        if (item is self.namespace or id(item) in self.module_ids) and self._foreign(item):
+            return
+        if self.first(item):
+            self.mapping(list(item), list(item.values()))
+
+    def mapping(self, keys: "list[Any]", values: "list[Any]") -> None:
+        """Write keys and values (the walk's own lists) in order."""
+        self.part.size += 64 + 32 * len(keys)
+        kinds = self.kinds(keys)
+        if kinds <= _ATOMS and self.kinds(values) <= _ATOMS:
+            self.out.append(_MAPPING + b"\0" + _dumps(len(keys), 2))
+            if len(keys) < _CHUNK:
+                self.out.append(_dumps((keys, values), 2))
+                self.part.size += len(self.out[-1])
+            else:
+                self._dump(keys)
+                self._dump(values)
+            return
+        if kinds <= _ATOMS and len(values) < 64:
+            self.out.append(_MAPPING + b"\2" + _dumps(keys, 2))
+            self.few(values)
+        else:
+            self.out.append(_MAPPING + b"\1")
+            self.push([Items(keys), Items(values)])
+
+    def _foreign(self, item: Any) -> bool:
+        """Write a dict that is a module's, or the namespace itself, as such."""
+        if item is self.namespace:
+            self.part.dynamic = True
+            self.out.append(_NAMESPACE)
+            return True
+        name = self.module_of(item)
+        if name is None:
+            return False
+        self._refer_module(name)
+        self.out.append(_NAMESPACE + _dumps(name, 2))
+        return True
+
+    def few(self, values: "list[Any]") -> None:
+        """Write a few values, the walk's own list, the atoms among them at once."""
+        places = [place for place, value in enumerate(values) if id(type(value)) not in _ATOMS]
+        inner = [values[place] for place in places]
+        for place in places:
+            values[place] = None
+        self.out.append(_dumps((values, places), 2))
+        self.stack.extend(reversed(inner))
+
+    def module_of(self, item: Any) -> "str | None":
+        """Return the name of the module whose dict this is; None for others."""
+        if id(item) not in self.module_ids:
+            return None
+        name = dict.get(item, "__name__")
+        module = sys.modules.get(name) if type(name) is str else None
+        if module is None or not within(types.ModuleType, _mro(type(module))) or _module_dict(module) is not item:
+            return None  # of a module that is gone; its id may be another dict's now
+        return _text(name)
+
+    def _refer_module(self, name: str) -> None:
+        self.part.modules.add(name)
+        self.part.packages.add(name.partition(".")[0])
+
+    def _set(self, item: Any) -> None:
+        if self.first(item):
+            self.out.append(_SET)
+            self.set_items(list(item))
+
+    def _frozenset(self, item: Any) -> None:
+        self.out.append(_SET + b"\1")
+        self.set_items(list(item))
+
+    def set_items(self, items: "list[Any]") -> None:
+        """Write the items of a set, in an order that is the same everywhere."""
+        self.part.size += 40 * len(items)
+        if _plain(self, items, self.kinds(items)):
+            self.out.append(_SET + b"\2" + _dumps(sorted([_dumps(item, 2) for item in items]), 2))
+            return
+        self.out.append(_SET + b"\3" + _dumps(len(items), 2))
+        keyed = sorted([(self.alone(item), index) for index, item in enumerate(items)])
+        self.push([items[index] for _, index in keyed])
+
+    def _bytearray(self, item: Any) -> None:
+        if self.first(item):
+            self.out.append(b"\x1a" + _dumps(len(item), 2) + self.buffer(item))
+
+    def buffer(self, item: Any) -> bytes:
+        """Return the digest of contiguous memory. Raises Opaque when it takes too long."""
+        view = memoryview(item).cast("B")
+        self.part.size += len(view)
+        if len(view) <= 1 << 26:
+            return self.hashing.once(view)
+        hashed = self.hashing.new()
+        for start in range(0, len(view), 1 << 26):
+            hashed.update(view[start : start + (1 << 26)])
+            self.check()
+        digest: bytes = hashed.digest()
+        return digest
+
+    def _memoryview(self, item: Any) -> None:
+        if self.first(item):
+            shape = _dumps((item.format, item.itemsize, item.shape, item.strides, item.readonly), 2)
+            content = item.tobytes()
+            self.out.append(_VIEW + shape + self.buffer(content))
+            self.push([item.obj])
+
+    def _proxy(self, item: Any) -> None:
+        """Write a view of a mapping, of which the mapping is the one referent."""
+        inside = _referents(item)
+        dataclasses: Any = sys.modules.get("dataclasses")
+        if item is getattr(dataclasses, "_EMPTY_METADATA", self):
+            self.out.append(_BY_NAME + b"metadata")
+        else:
+            self.out.append(_VIEW + _dumps(_class_name(type(item)), 2))
+            self.push(inside[:1])
+
+    # ------------------------------------------------------------------------------------------------ code and classes
+
+    def by_name(self, item: Any, module: Any, path: Any) -> "bytes | None":
+        """Return the token of what an installed or project module holds under its name; None where it does not."""
+        if type(module) is not str or type(path) is not str or module == self.main or module not in sys.modules:
+            return None
+        home = sys.modules[module]
+        if not within(types.ModuleType, _mro(type(home))):
+            return None
+        members: Any = _module_dict(home)
+        found: Any = None
+        for step in path.split("."):
+            if members is None or step not in members:
+                return None
+            found = members[step]
+            members = _members(found) if within(type, _mro(type(found))) else None
+        if found is not item:
+            return None
+        self.part.packages.add(module.partition(".")[0])
+        return _BY_NAME + _dumps((module, path), 2)
+
+    def cut(self, item: Any, name: Any) -> bool:
+        """Write a notebook function or class as its name, if it is bound under that and this is not its own walk."""
+        if type(name) is not str or self.namespace.get(name) is not item:
+            return False
+        if name == self.names[self.number] and id(item) not in self.owners and not self.depth:
+            return False
+        self.part.cuts.add(name)
+        self.out.append(_CUT + _dumps(name, 2))
+        return True
+
+    def cut_inside(self, item: Any, path: Any) -> "str | None":
+        """Return the name of the notebook class that has a function or class at its path; None in its own walk."""
+        if type(path) is not str or "." not in path:
+            return None
+        steps = path.split(".")
+        found = self.namespace.get(steps[0])
+        if not within(type, _mro(type(found))) or _class_name(found) != steps[0]:
+            return None
+        if steps[0] == self.names[self.number] and not self.depth:
+            return None
+        for step in steps[1:]:
+            if not within(type, _mro(type(found))):
+                return None
+            found = _members(found).get(step)
+            if type(found) is staticmethod or type(found) is classmethod:
+                found = found.__func__
+        return steps[0] if found is item and self.class_token(self.namespace[steps[0]]) is None else None
+
+    def _cut_by_path(self, item: Any, path: Any) -> bool:
+        name = self.cut_inside(item, path)
+        if name is None:
+            return False
+        self.part.cuts.add(name)
+        self.out.append(_CUT + _dumps(path, 2))
+        return True
+
+    def _code(self, code: Any) -> None:
+        self.out.append(_CODE + self.note_code(code))
+
+    def note_code(self, code: Any) -> bytes:
+        """Note the names that notebook code may touch, and return its digest. Raises UnknownConstant."""
+        facts = self.walker.codes.facts(code)
+        part = self.part
+        part.codes |= facts.names
+        part.reads |= facts.reads
+        part.stores |= facts.stores
+        part.packages |= facts.imports
+        part.dynamic = part.dynamic or facts.dynamic
+        return facts.digest
+
+    def _function(self, item: Any) -> None:
+        token = self.by_name(item, item.__module__, item.__qualname__)
+        if token is not None:
+            self.out.append(token)
+            return
+        path = item.__qualname__
+        if self.cut(item, item.__name__) or self._cut_by_path(item, path) or not self.first(item):
+            return
+        code, scope = item.__code__, item.__globals__
+        self.part.size += 200
+        if scope is self.namespace:
+            digest = self.note_code(code)
+            self.functions[id(code)] = self.functions.get(id(code), 0) + 1
+        else:
+            digest = self.walker.codes.facts(code).digest
+        module = item.__module__
+        if type(module) is str and module != self.main:
+            self.part.packages.add(module.partition(".")[0])
+        told = (item.__name__, item.__qualname__, module if type(module) is str else None)
+        self.out.append(_FUNCTION + digest + _dumps(told, 2))
+        rest = [item.__defaults__, item.__kwdefaults__, item.__closure__, item.__dict__, item.__doc__]
+        rest.append(item.__annotate__ if sys.version_info >= (3, 14) else item.__annotations__)
+        rest.append(None if scope is self.namespace else scope)
+        parameters = getattr(item, "__type_params__", ())
+        rest.append(parameters or None)
+        self.few([None if type(value) is dict and not value else value for value in rest])
+
+    def _cell(self, item: Any) -> None:
+        if self.first(item):
+            try:
+                content = item.cell_contents
+            except ValueError:
+                self.out.append(_EMPTY_CELL)
+            else:
+                self.out.append(_CELL)
+                self.stack.append(content)
+
+    def _method(self, item: Any) -> None:
+        function = item.__func__
+        if type(function) is types.FunctionType or _class_name(type(function)) == "cython_function_or_method":
+            token = self.by_name(item, function.__module__, function.__name__)
+            if token is not None:  # as random.randint is
+                self.out.append(token)
+                return
+        self.out.append(_METHOD)
+        self.push([item.__self__, function])
+
+    def _builtin(self, item: Any) -> None:
+        owner, name = item.__self__, item.__name__
+        if owner is None or within(types.ModuleType, _mro(type(owner))):
+            home = item.__module__ if owner is None else _module_dict(owner).get("__name__")
+            token = self.by_name(item, item.__module__, name) or self.by_name(item, home, name)
+            if token is None and owner is None:
+                raise Opaque("builtin function that no module holds")
+            self.out.append(token or _BUILTIN + _dumps((str(home), name), 2))
+            return
+        token = self.by_name(item, _class_module(type(owner)), name)
+        if token is None:
+            token = _BUILTIN + _dumps(name, 2)
+            self.stack.append(owner)
+        self.out.append(token)
+
+    def _compiled_function(self, item: Any) -> None:
+        """Write a function that Cython made: compiled, so that its name tells all."""
+        module, path = item.__module__, item.__qualname__
+        token = self.by_name(item, module, path) or self.by_name(item, module, item.__name__)
+        self.out.append(token or _BUILTIN + _dumps((_text(module), _text(path)), 2))
+
+    def _method_wrapper(self, item: Any) -> None:
+        self.out.append(_BUILTIN + _dumps(item.__name__, 2))
+        self.stack.append(item.__self__)
+
+    def _descriptor(self, item: Any) -> None:
+        self.out.append(_MEMBER + _dumps(item.__name__, 2))
+        self.stack.append(item.__objclass__)
+
+    def _property(self, item: Any) -> None:
+        self.out.append(_METHOD + b"\1")
+        self.push([item.fget, item.fset, item.fdel, item.__doc__])
+
+    def _wrapping_method(self, item: Any) -> None:
+        self.out.append(_METHOD + (b"\2" if type(item) is staticmethod else b"\3"))
+        self.push([item.__func__, getattr(item, "__dict__", None)])
+
+    def class_token(self, kind: Any) -> "bytes | None":
+        """Return the token of a class that a module holds; None for others."""
+        known = self._class_tokens.get(id(kind))
+        if known is None and id(kind) not in self._class_tokens:
+            known = self.by_name(kind, _text(_class_module(kind)), _class_qualname(kind))
+            if known is None and not _flags(kind) & _MADE_AT_RUN_TIME:  # such as NoneType, which has no name
+                known = _BY_NAME + _dumps((_text(_class_module(kind)), _class_qualname(kind)), 2)
+            self.keep.append(kind)
+            self._class_tokens[id(kind)] = known
+        if known is not None:
+            self.part.packages.add(_text(_class_module(kind)).partition(".")[0])
+        return known
+
+    def _class(self, kind: Any) -> None:
+        token = self.class_token(kind)
+        if token is not None:
+            self.out.append(token)
+            return
+        if self.cut(kind, _class_name(kind)) or self._cut_by_path(kind, _class_qualname(kind)) or not self.first(kind):
+            return
+        self.part.size += 1000
+        told = (_class_name(kind), _class_qualname(kind), _text(_class_module(kind)))
+        self.out.append(_CLASS + _dumps(told, 2))
+        members = _members(kind)
+        keys = [key for key in members if type(key) is str and key not in _NOT_IN_CLASSES]
+        special = [key for key in keys if key.startswith("__") and key.endswith("__")]
+        ordered = sorted(special) + [key for key in keys if not (key.startswith("__") and key.endswith("__"))]
+        values = [members[key] for key in ordered]
+        self.push(
+            [type(kind), Items(list(_bases(kind))), Items(ordered), Items(values), Items(_registered(kind, members))]
+        )
+
+    # ------------------------------------------------------------------------------------------------- other objects
+
+    def _plan(self, kind: Any) -> "Callable[[Any], None]":
+        """Return how instances of a type are written."""
+        mro = _mro(kind)
+        if within(type, mro):
+            return self._class
+        if within(types.ModuleType, mro):
+            return self._module
+        if kind is weakref.ProxyType or kind is weakref.CallableProxyType:
+            return _refuse("weak proxy")
+        known = arrays.handler(self, kind, mro)
+        if known is not None:
+            return known
+        names = [(_text(_class_module(base)), _class_name(base)) for base in mro]
+        if names[0] not in _IN_MEMORY:
+            for base in names:
+                if base in _OPAQUE_BASES:
+                    return _refuse(_OPAQUE_BASES[base] or _class_name(kind))
+        enum: Any = sys.modules.get("enum")
+        if enum is not None and within(enum.Enum, mro):
+            return self._enum_member
+        if names[0] == ("functools", "cached_property"):
+            return self._cached_property
+        if names[0] == ("typing", "TypeVar") and sys.version_info >= (3, 12):
+            return self._type_variable
+        if names[0][1] == "cython_function_or_method":
+            return self._compiled_function
+        return _Layout(self, kind, mro).handler()
+
+    def is_library(self, module: Any) -> bool:
+        """Tell whether a module is installed or Python's own, rather than the notebook's or its project's."""
+        if type(module) is not str or module == self.main:
+            return False
+        known = self.walker.libraries.get(module)
+        if known is None:
+            if module not in sys.modules:
+                return False
+            path = getattr(sys.modules[module], "__file__", None)
+            known = self.walker.libraries[module] = type(path) is not str or _installed(path)
+        return known
+
+    def _module(self, item: Any) -> None:
+        members = _module_dict(item)
+        name = dict.get(members, "__name__") if type(members) is dict else None
+        if members is self.namespace or name == self.main:
+            self.part.dynamic = True
+        elif type(name) is not str or sys.modules.get(name) is not item:
+            raise Opaque("module that is not loaded under its name")
+        self._refer_module(name if type(name) is str else self.main)
+        self.out.append(_MODULE + _dumps(name, 2))
+
+    def _enum_member(self, item: Any) -> None:
+        kind = type(item)
+        if self.class_token(kind) is None and self.namespace.get(_class_name(kind)) is not kind:
+            if not self.first(item):
+                return
+            attributes = _Layout(self, kind, _mro(kind)).attributes(item)
+            self.out.append(_STATE + b"\2")
+            self.push([kind, Items(list(attributes)), Items(list(attributes.values()))])
+            return
+        if self.names[self.number] == _class_name(kind) and self.namespace.get(_class_name(kind)) is kind:
+            if not self.first(item):
+                return
+            attributes = _Layout(self, kind, _mro(kind)).attributes(item)
+            self.out.append(_STATE + b"\3")
+            self.push([Items(list(attributes)), Items(list(attributes.values()))])
+            return
+        attributes = _Layout(self, kind, _mro(kind)).attributes(item)
+        self.out.append(_STATE + b"\4")
+        self.push([kind, attributes.get("_name_"), attributes.get("_value_")])
+
+    def _cached_property(self, item: Any) -> None:
+        self.out.append(_METHOD + b"\4")
+        self.push([item.func, item.attrname, item.__doc__])  # not its lock, which older Pythons have
+
+    def _type_variable(self, item: Any) -> None:
+        if self.first(item):
+            told = (item.__name__, item.__covariant__, item.__contravariant__)
+            self.out.append(_TYPE_VARIABLE + _dumps(told, 2))
+            self.push([Items(_referents(item))])
+
+    def error(self, item: Any) -> None:
+        """Write what pickling leaves out of an error. Its traceback is no part of it, but what that reaches is."""
+        self.out.append(_ERROR)
+        self.push([get(item) for get in _ERROR_PARTS])
+        traceback = _traceback(item)
+        if traceback is not None:
+            self.close([traceback])
+
+    # ---------------------------------------------------------------------------------- values that have no digest
+
+    def close(self, roots: "list[Any]") -> None:
+        """Note all objects that can be reached, and the names that code among them may touch.
+
+        Raises Opaque when there are too many, or it takes too long: the name is then not proven to be separate.
+        """
+        deadline = _clock() + max(self.budget_s, 0.05)
+        seen: set[int] = set()
+        level = roots
+        while level:
+            go: list[Any] = []
+            more: list[Any] = []
+            for item in level:
+                kind = id(type(item))
+                if kind in _ATOMS or id(item) in seen:
+                    continue
+                seen.add(id(item))
+                way = self._closers.get(kind)
+                if way is None:
+                    self.keep.append(type(item))
+                    way = self._closers[kind] = self._closer(type(item))
+                if way <= _ON:
+                    if way == _ON and not self._skipped(item):
+                        self.touch(item)
+                        go.append(item)
+                    elif way == _THROUGH:
+                        go.append(item)
+                else:
+                    more += self._close_special(item, way)
+                if not len(seen) & 1023 and (_clock() > deadline or len(seen) > _MOST_CLOSED):
+                    self.unproven.add(self.number)
+                    raise Opaque("too large")
+            for start in range(0, len(go), 1024):
+                more += _referents(*go[start : start + 1024])
+            level = more
+        self.keep.append(seen)
+
+    def _skipped(self, item: Any) -> bool:
+        if type(item) is not dict:
+            return False
+        if item is self.namespace:
+            self.part.dynamic = True
+            return True
+        return self.module_of(item) is not None
+
+    def _closer(self, kind: Any) -> int:
+        mro = _mro(kind)
+        if id(kind) in _CLOSERS:
+            return _CLOSERS[id(kind)]
+        for base in mro:
+            if id(base) in _CLOSERS_OF_BASES:
+                return _CLOSERS_OF_BASES[id(base)]
+        module, name = _text(_class_module(kind)), _class_name(kind)
+        if (module, name) in _IMMUTABLE and module != "typing":
+            return _THROUGH
+        if module.partition(".")[0] in _MACHINERY:
+            return _STOP
+        if (module, name) in (("logging", "Manager"), ("logging", "RootLogger")):
+            return _STOP
+        return _ARRAY if arrays.is_array(mro) else _ON
+
+    def _close_special(self, item: Any, way: int) -> "list[Any]":
+        """Return where to go from an object that is not simply followed."""
+        if way == _STOP:
+            self.touch(item)
+            if _class_name(type(item)).endswith("InteractiveShell"):
+                self.part.dynamic = True
+        elif way == _A_MODULE:
+            members = _module_dict(item)
+            if members is self.namespace:
+                self.part.dynamic = True
+            elif self.module_of(members) is None:
+                self.touch(item)
+                return [members]
+            else:
+                self._refer_module(_text(dict.get(members, "__name__")))
+        elif way == _A_FUNCTION:
+            return self._close_function(item)
+        elif way == _A_CLASS:
+            return self._close_class(item)
+        elif way == _SOME_CODE:
+            self._note_code_safely(item)
+        elif way == _A_GENERATOR:
+            self.touch(item)
+            for name in ("gi_code", "cr_code", "ag_code"):
+                code = getattr(item, name, None)
+                if code is not None:
+                    self._note_code_safely(code)
+            return _referents(item)
+        elif way == _A_FRAME:
+            if item.f_globals is self.namespace:
+                self._note_code_safely(item.f_code)
+            return [found for found in _referents(item) if type(found) is not types.FrameType]
+        elif way == _A_REFERENCE:
+            self.touch(item)
+            return [_dereference(item), *_referents(item)]
+        elif way == _A_PROXY:  # what it stands for cannot be asked
+            self.touch(item)
+            self.unproven.add(self.number)
+        elif way == _ARRAY:
+            return arrays.close(self, item)
+        return []
+
+    def _note_code_safely(self, code: Any) -> None:
+        try:
+            self.note_code(code)
+        except UnknownConstant:
+            self.part.dynamic = True
+
+    def _close_function(self, item: Any) -> "list[Any]":
+        name = item.__name__
+        if self.by_name(item, item.__module__, item.__qualname__) is not None:
+            return []
+        inside = self.cut_inside(item, item.__qualname__)
+        if inside is None and type(name) is str and self.namespace.get(name) is item:
+            inside = name if name != self.names[self.number] else None
+        if inside is not None:
+            self.part.cuts.add(inside)
+            return []
+        self.touch(item)
+        if item.__globals__ is self.namespace:
+            self._note_code_safely(item.__code__)
+        code = item.__code__
+        return [found for found in _referents(item) if found is not code and not self._is_scope(found)]
+
+    def _is_scope(self, found: Any) -> bool:
+        return type(found) is dict and (found is self.namespace or self.module_of(found) is not None)
+
+    def _close_class(self, item: Any) -> "list[Any]":
+        if self.class_token(item) is not None:
+            return []
+        name = _class_name(item)
+        inside = self.cut_inside(item, _class_qualname(item))
+        if inside is None and self.namespace.get(name) is item and name != self.names[self.number]:
+            inside = name
+        if inside is not None:
+            self.part.cuts.add(inside)
+            return []
+        self.touch(item)
+        members = _members(item)
+        return [type(item), *_mro(item), *[members[key] for key in members if key not in _NOT_IN_CLASSES]]
+
+
+class _Layout:
+    """How instances of one class are laid out, and so how they are written.
+
+    A class whose instances hold nothing but attributes, slots and what a base of Python's own holds is written from
+    these alone, whatever hooks it defines itself. Others are asked by their hooks for pickling, where an installed
+    library defined them.
+    """
+
+    def __init__(self, walk: _Walk, kind: Any, mro: "tuple[Any, ...]") -> None:
+        self.walk, self.kind = walk, kind
+        self.module, self.name = _text(_class_module(kind)), _class_name(kind)
+        self.package = self.module.partition(".")[0]
+        self.core = next(base for base in mro if id(base) in _CORES)
+        above = mro[: list(map(id, mro)).index(id(self.core))]
+        self.getter = _dict_getter(mro) if _dictoffset(kind) else None
+        self.slots = [
+            (key, member.__get__)
+            for base in above
+            if "__slots__" in _members(base)
+            for key, member in _members(base).items()
+            if type(member) is _SLOT and member.__objclass__ is base
+        ]
+        self.plain = _basicsize(kind) == self._size_of_what_is_seen() and (not _dictoffset(kind) or bool(self.getter))
+        self.unchanged = (self.module, self.name) in _IMMUTABLE or self.module.startswith("pandas._libs.tslibs")
+        if id(self.core) in _UNCHANGED_CORES and self.getter is None and not self.slots:
+            self.unchanged = True
+        self.hooks = {hook: next((base for base in mro if hook in _members(base)), object) for hook in _HOOKS}
+        self.own_hooks = [base for base in self.hooks.values() if id(base) not in _CORES]
+        by_library = all([walk.is_library(_class_module(base)) for base in self.own_hooks])
+        self.by_attributes = self.plain and not (self.own_hooks and by_library and not self._pickled_by_name())
+        self.refused = bool(self.own_hooks) and not by_library and not self.plain
+        copyreg: Any = sys.modules.get("copyreg")
+        self.registered = getattr(copyreg, "dispatch_table", {}).get(kind) if not self.by_attributes else None
+
+    def _size_of_what_is_seen(self) -> int:
+        kind, core = self.kind, self.core
+        size: int = _basicsize(core) + 8 * len(self.slots)
+        managed = sys.version_info >= (3, 11) and _flags(kind) & _MANAGED_DICT
+        if _dictoffset(kind) not in (0, _dictoffset(core)) and not managed:
+            size += 8
+        if _weakrefoffset(kind) > 0 and _weakrefoffset(kind) != _weakrefoffset(core):
+            size += 8
+        return size if core is not object or not _itemsize(kind) else -1
+
+    def _pickled_by_name(self) -> bool:
+        return self.module == "typing" and self.name in ("TypeVar", "ParamSpec", "TypeVarTuple", "NewType")
+
+    @property
+    def only_attributes(self) -> bool:
+        return self.by_attributes and self.core is object and not self.slots and self.getter is not None
+
+    def attributes(self, item: Any) -> "dict[str, Any]":
+        """Return an instance's own dict, whatever its class says `__dict__` is."""
+        found = self.getter(item) if self.getter is not None else {}
+        if type(found) is not dict:
+            raise Opaque("attributes in a %s" % _class_name(type(found)))
+        return found
+
+    def handler(self) -> "Callable[[Any], None]":
+        """Return what writes an instance."""
+        if self.refused:
+            return _refuse("%s, which has hooks for pickling of the notebook's own" % self.name)
+        return self.write if self.by_attributes else self.write_reduced
+
+    def write(self, item: Any) -> None:
+        """Write attributes, slots, and what the core holds."""
+        walk = self.walk
+        if not self.unchanged and not walk.first(item):
+            return
+        walk.part.size += 64
+        todo: list[Any] = [self.kind]
+        if self.core is not object:
+            todo += _CORES[id(self.core)](item)
+        for key, get in self.slots:
+            try:
+                todo += [Token(_MEMBER + _dumps(key, 2)), get(item)]
+            except AttributeError:
+                todo.append(Token(_MEMBER + b"\0" + _dumps(key, 2)))
+        if self.getter is not None:
+            attributes = self.attributes(item)
+            todo += [Items(list(attributes)), Items(list(attributes.values()))] if self.unchanged else [attributes]
+        if self.core is BaseException:
+            todo.append(_LeftOut(item))
+        walk.out.append(_STATE + _dumps(len(todo), 2))
+        walk.push(todo)
+
+    def write_reduced(self, item: Any) -> None:
+        """Write what the hooks for pickling tell, and for classes that are not trusted what they left out."""
+        walk = self.walk
+        if not self.unchanged and not walk.first(item):
+            return
+        walk.part.size += 64
+        reduced = self.registered(item) if self.registered is not None else self._reduce(item)
+        walk.keep.append(reduced)
+        if type(reduced) is str:
+            walk.out.append(self._global(item, reduced))
+            return
+        if type(reduced) is not tuple or not 2 <= len(reduced) <= 6:
+            raise Opaque("%s, which cannot be pickled" % self.name)
+        parts = [*reduced, None, None, None, None][:6]
+        for index in (3, 4):
+            if parts[index] is not None:
+                parts[index] = Items(list(parts[index]))
+                walk.keep.append(parts[index])
+        rest = self._left_out(item, parts[2])
+        walk.keep.append(rest)
+        walk.out.append(_REDUCED)
+        todo = [self.kind, *parts, Items(list(rest)), Items(list(rest.values()))]
+        if within(BaseException, _mro(self.kind)):
+            todo.append(_LeftOut(item))
+        walk.push(todo)
+        if self.name.endswith("iterator") or self.package == "itertools":
+            walk.close([item])
+
+    def _left_out(self, item: Any, state: Any) -> "dict[str, Any]":
+        if self.getter is None or self.unchanged or self.package in _TRUSTED:
+            return {}
+        attributes = self.attributes(item)
+        if attributes is state:
+            return {}
+        self.walk.touch(attributes)
+        told = [given for given in (state if type(state) is tuple else (state,)) if type(given) is dict]
+        if any([given is attributes for given in told]):
+            return {}
+        return {
+            key: value
+            for key, value in attributes.items()
+            if type(key) is str and not any([key in given and given[key] is value for given in told])
+        }
+
+    def _reduce(self, item: Any) -> Any:
+        try:
+            for hook, argument in (("__reduce_ex__", (4,)), ("__reduce__", ())):
+                base = self.hooks[hook]
+                if base is not object:
+                    return _members(base)[hook](item, *argument)
+            getstate = self.hooks["__getstate__"]
+            if self.plain and self.core is object and getstate is not object and self._no_arguments():
+                return (self.kind, (), _members(getstate)["__getstate__"](item))
+            return object.__reduce_ex__(item, 4)
+        except (TypeError, ValueError, RuntimeError, NotImplementedError, AttributeError, ImportError) as problem:
+            raise Opaque(self.name) from problem
+
+    def _no_arguments(self) -> bool:
+        return self.hooks["__getnewargs_ex__"] is object and self.hooks["__getnewargs__"] is object
+
+    def _global(self, item: Any, path: str) -> bytes:
+        """Return the token of an object that is pickled by its name. Raises Opaque where it is not found there."""
+        for module in (getattr(item, "__module__", None), self.module, self.package, "typing"):
+            token = self.walk.by_name(item, module, path)
+            if token is not None:
+                return token
+        raise Opaque("%s that is pickled by its name" % self.name)
+
+
+class _SetItems:
+    """Stands on the stack for the items of a set."""
+
+    __slots__ = ("content",)
+
+    def __init__(self, content: "list[Any]") -> None:
+        self.content = content
+
+
+class _LeftOut:
+    """Stands on the stack for what pickling leaves out of an error."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def _cell() -> Any:
+    value = 0
+    closure = (lambda: value).__closure__
+    return closure[0] if closure else None
+
+
+def _plain(walk: _Walk, items: Any, kinds: "set[int]") -> bool:
+    """Tell whether items are atoms, or tuples of atoms, a few levels deep."""
+    for _ in range(4):
+        if kinds <= _ATOMS:
+            return True
+        if not kinds <= _ATOMS_AND_TUPLES:
+            return False
+        items = list(chain.from_iterable([item for item in items if type(item) is tuple]))
+        kinds = walk.kinds(items)
+    return False
+
+
+def _union(sets: "list[set[str]]") -> "frozenset[str]":
+    return frozenset(chain.from_iterable(sets)) if any(sets) else _NOTHING
+
+
+def _dict_getter(mro: "tuple[Any, ...]") -> Any:
+    """Return what reads an instance's own dict."""
+    for base in mro:
+        found = _members(base).get("__dict__")
+        if type(found) is _GETSET:
+            return found.__get__
+    return None
+
+
+def _registered(kind: Any, members: Any) -> "list[Any]":
+    """Return the classes that were registered with an abstract class, in an order that is the same everywhere."""
+    abc: Any = sys.modules.get("_abc")
+    if abc is None or "_abc_impl" not in members:
+        return []
+    found = [reference() for reference in abc._get_dump(kind)[0]]
+    kept = [other for other in found if other is not None]
+    return sorted(kept, key=lambda other: (_text(_class_module(other)), _class_qualname(other)))
+
+
+def _text(value: Any) -> str:
+    return value if type(value) is str else ""
+
+
+def _installed(path: str) -> bool:
+    """Tell whether a file belongs to Python or to an installed package."""
+    path = path.replace("\\", "/")
+    return "/site-packages/" in path or "/dist-packages/" in path or path.startswith(_STDLIB)
+
+
+def _refuse(why: str) -> "Callable[[Any], None]":
+    def refuse(_: Any) -> None:
+        raise Opaque(why)
+
+    return refuse
+
+
+def _in_dict(item: Any) -> "list[Any]":
+    return [Items(list(dict.keys(item))), Items(list(dict.values(item)))]
+
+
+def _in_ordered_dict(item: Any) -> "list[Any]":
+    return [Items(list(OrderedDict.keys(item))), Items(list(OrderedDict.values(item)))]
+
+
+def _in_default_dict(item: Any) -> "list[Any]":
+    return [_default_factory(item), *_in_dict(item)]
+
+
+_STDLIB = os.path.dirname(os.__file__).replace("\\", "/") + "/"
+_default_factory: Any = defaultdict.__dict__["default_factory"].__get__
+_error_arguments: Any = BaseException.__dict__["args"].__get__
+_ERROR_PARTS: Any = [vars(BaseException)[name].__get__ for name in ("__cause__", "__context__", "__suppress_context__")]
+_traceback: Any = vars(BaseException)["__traceback__"].__get__
+_dereference: Any = weakref.ReferenceType.__call__
+
+_CORES: "dict[int, Callable[[Any], list[Any]]]" = {
+    id(object): lambda item: [],
+    id(dict): _in_dict,
+    id(OrderedDict): _in_ordered_dict,
+    id(defaultdict): _in_default_dict,
+    id(list): lambda item: [Items(list.copy(item))],
+    id(tuple): lambda item: [Items(list(tuple.__iter__(item)))],
+    id(set): lambda item: [_SetItems(list(set.__iter__(item)))],
+    id(frozenset): lambda item: [_SetItems(list(frozenset.__iter__(item)))],
+    id(deque): lambda item: [deque.maxlen.__get__(item), Items(list(deque.__iter__(item)))],
+    id(str): lambda item: [str.__str__(item)],
+    id(bytes): lambda item: [bytes.__getitem__(item, slice(None))],
+    id(bytearray): lambda item: [bytes(bytearray.__getitem__(item, slice(None)))],
+    id(int): lambda item: [int.__index__(item)],
+    id(float): lambda item: [float.__pos__(item)],
+    id(complex): lambda item: [complex.__pos__(item)],
+    id(BaseException): lambda item: [_error_arguments(item)],
+}
+"""What Python's own classes hold, by the id of the class, read without any method of the user's."""
+_UNCHANGED_CORES = frozenset(map(id, (tuple, frozenset, str, bytes, int, float, complex)))
+
+_LEAF, _THROUGH, _ON, _STOP, _A_MODULE, _A_FUNCTION, _A_CLASS = range(7)
+_SOME_CODE, _A_GENERATOR, _A_FRAME, _A_REFERENCE, _A_PROXY, _ARRAY = range(7, 13)
+_CLOSERS = {
+    id(types.CodeType): _SOME_CODE,
+    id(types.FunctionType): _A_FUNCTION,
+    id(types.GeneratorType): _A_GENERATOR,
+    id(types.CoroutineType): _A_GENERATOR,
+    id(types.AsyncGeneratorType): _A_GENERATOR,
+    id(types.FrameType): _A_FRAME,
+    id(weakref.ProxyType): _A_PROXY,
+    id(weakref.CallableProxyType): _A_PROXY,
+    id(type(NotImplemented)): _LEAF,
+    id(_SLOT): _LEAF,
+    id(_GETSET): _LEAF,
+    id(types.WrapperDescriptorType): _LEAF,
+    id(types.MethodDescriptorType): _LEAF,
+    id(types.ClassMethodDescriptorType): _LEAF,
+}
+_CLOSERS.update(
+    dict.fromkeys(
+        map(
+            id,
+            (tuple, frozenset, range, slice, property, staticmethod, classmethod, types.MethodType,
+             types.BuiltinFunctionType, types.MappingProxyType, types.MethodWrapperType, types.TracebackType),
+        ),
+        _THROUGH,
+    )
+)  # fmt: skip
+_CLOSERS_OF_BASES = {
+    id(type): _A_CLASS,
+    id(types.ModuleType): _A_MODULE,
+    id(weakref.ReferenceType): _A_REFERENCE,
+}
+"""How the search for aliases treats types, and all types with a base: passes over, goes through, goes on from, …"""

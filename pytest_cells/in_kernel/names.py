@@ -1,0 +1,608 @@
+"""Which names of the notebook a cell's code may load, store and delete, and which of its effects show in its text.
+
+Pure: a source goes in (IPython's syntax already transformed), facts come out; nothing is executed. What is not
+understood is named as a reason, so that whoever asks can treat the cell as one that may do anything.
+"""
+
+import ast
+import builtins
+import symtable
+from typing import Any
+
+CLOCKS = frozenset(
+    {"now", "today", "utcnow", "localtime", "gmtime", "ctime", "asctime", "uuid1", "uuid6", "uuid7"}
+    | {"getmtime", "getatime", "getctime", "st_mtime", "st_atime", "st_ctime", "st_mtime_ns", "st_atime_ns"}
+    | {"st_ctime_ns"}
+)
+"""Attributes that give a date or the time of a file: a cell that loads one is executed every time."""
+DYNAMIC = frozenset(
+    {"globals", "locals", "vars", "dir", "eval", "exec", "compile", "get_ipython", "__import__", "__builtins__"}
+    | {"__main__", "breakpoint", "input", "In", "Out", "_", "__", "___", "_i", "_ii", "_iii", "_ih", "_oh", "_dh"}
+    | {"modules", "inspect", "gc", "_getframe", "_current_frames", "currentframe", "f_globals", "f_back", "__globals__"}
+    | {"_inst", "_rand", "mtrand", "get_bit_generator", "set_bit_generator", "_bit_generator"}
+    | {"user_ns", "run_cell", "run_line_magic", "ex", "ev", "__loader__", "__spec__"}
+)
+"""Names and attributes by which code reaches names that do not stand in it, or what came before it."""
+HARMLESS_LINE_MAGICS = frozenset({"time", "timeit", "matplotlib", "precision", "pprint", "config"})
+"""Line magics that do nothing beside what is observed anyway; the first two have code for an argument."""
+HARMLESS_CELL_MAGICS = frozenset({"time", "timeit", "capture"})
+WITH_CODE = frozenset({"time", "timeit"})
+MAGIC_CALLS = ("run_line_magic", "run_cell_magic", "system", "getoutput")
+PURE_BUILTINS = frozenset(vars(builtins)) - {"setattr", "delattr", "open", "exec", "eval", "compile", "__import__"}
+HARMLESS = {
+    "": frozenset({"print", "display"}),
+    "matplotlib.pyplot": None,
+    "IPython.display": frozenset({"display", "clear_output"}),
+    "IPython.core.display_functions": frozenset({"display", "clear_output"}),
+    "time": frozenset({"sleep"}),
+    "gc": frozenset({"collect"}),
+    "os": frozenset(
+        {"makedirs", "mkdir", "remove", "unlink", "rename", "replace", "chdir", "rmdir", "system", "putenv"}
+    ),
+    "os.environ": None,
+    "os.path": None,
+    "shutil": None,
+    "sys": frozenset({"path", "stdout", "stderr", "setrecursionlimit", "exit"}),
+    "json": frozenset({"dump"}),
+    "pickle": frozenset({"dump"}),
+    "random": frozenset({"seed", "setstate", "shuffle"}),
+    "numpy.random": frozenset({"seed", "set_state", "shuffle"}),
+    "numpy.testing": None,
+    "numpy": frozenset(
+        {"set_printoptions", "seterr", "save", "savez", "savetxt", "savez_compressed", "copyto", "fill_diagonal"}
+        | {"place", "put", "putmask", "put_along_axis", "testing", "random"}
+    ),
+    "pandas": frozenset({"set_option", "reset_option", "options", "testing"}),
+    "pandas.testing": None,
+    "warnings": frozenset({"filterwarnings", "simplefilter", "warn", "resetwarnings"}),
+    "heapq": None,
+    "bisect": None,
+    "math": None,
+    "operator": None,
+    "csv": None,
+    "matplotlib": frozenset({"rcParams", "rc", "rcdefaults", "rc_file_defaults"}),
+    "pytest": frozenset({"raises", "skip", "fail", "approx", "importorskip"}),
+    "unittest": None,
+    "pathlib": None,
+    "pprint": None,
+    "functools": None,
+    "dataclasses": None,
+    "contextlib": None,
+    "typing": None,
+    "abc": None,
+    "enum": None,
+    "numba": frozenset({"jit", "njit", "vectorize", "guvectorize"}),
+    "decimal": frozenset({"getcontext"}),
+    "locale": None,
+    "itertools": None,
+    "builtins": frozenset({"print"}),
+}
+"""What may be called for its effect alone, by module: it leaves nothing behind that is not observed. None for all."""
+
+
+class Names:
+    """What the source of one cell says."""
+
+    __slots__ = (
+        "calls", "constants", "definite", "deletes", "dynamic", "imports", "inner", "inner_stores", "late", "loads",
+        "magics", "stores", "volatile",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.loads: set[str] = set()
+        """Names that may be loaded before the cell itself has surely stored them."""
+        self.stores: set[str] = set()
+        """All names that may be stored."""
+        self.definite: set[str] = set()
+        """Of them, those that are surely stored if the cell ends without an error."""
+        self.deletes: set[str] = set()
+        self.late: set[str] = set()
+        """Names that code loads which is only defined here: it may run whenever."""
+        self.dynamic: list[str] = []
+        """Why names may be reached that do not stand here."""
+        self.volatile: list[str] = []
+        self.magics: list[str] = []
+        """Magics and shell commands whose effects are not known."""
+        self.calls: list[tuple[str, ...]] = []
+        """Dotted paths of what is called for its effect alone, stored into, or used as a decorator."""
+        self.inner: dict[str, list[tuple[str, ...]]] = {}
+        """The same inside functions, by the functions' own names."""
+        self.inner_stores: set[str] = set()
+        """Names that functions defined here may store."""
+        self.imports: set[str] = set()
+        self.constants: set[Any] = set()
+        """Whole numbers and short texts that stand in the source: what generators may be seeded with."""
+
+    @property
+    def overwritten(self) -> "set[str]":
+        """Names whose earlier value cannot matter: stored before anything loads them."""
+        return (self.definite - self.loads) - self.late - self.deletes
+
+
+def analyse(source: str) -> "Names | None":
+    """Return what a transformed source says, or None where it is no Python."""
+    try:
+        tree = ast.parse(source)
+        scopes = symtable.symtable(source, "<cell>", "exec") if "await" not in source else None
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    found = Names()
+    try:
+        _inner_names(found, scopes, tree)
+        found.calls.extend(_patches(tree, _aliases(tree)))
+        _Reader(found).block(tree.body, set())
+    except RecursionError:
+        found.dynamic.append("code nested too deeply")
+    return found
+
+
+STORE = "="
+"""Marks the path of something that is stored into, or deleted from."""
+PATCHING = frozenset({"setattr", "delattr", "__setattr__", "__delattr__", "__dict__", "vars"})
+"""Names by which an object is changed without an assignment to its attribute."""
+
+
+def _patches(part: ast.AST, aliases: "dict[str, str]") -> "list[tuple[str, ...]]":
+    """Return the paths of what a piece of code stores into, in whatever syntax."""
+    found = []
+    for node in ast.walk(part):
+        owner: ast.AST | None = None
+        if (
+            (isinstance(node, ast.Attribute) and isinstance(node.ctx, (ast.Store, ast.Del)))
+            or (isinstance(node, ast.Subscript) and isinstance(node.ctx, (ast.Store, ast.Del)))
+            or (isinstance(node, ast.Attribute) and node.attr in PATCHING)
+        ):
+            owner = node
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in PATCHING:
+            owner = node.args[0] if node.args else node
+            if isinstance(owner, ast.Name):
+                owner = ast.Attribute(owner, "?", ast.Store())
+        if owner is not None:
+            path = _path(owner) or ("?",)
+            found.append((STORE, *(aliases.get(path[0], path[0]), *path[1:])))
+    return found
+
+
+def _aliases(part: ast.AST) -> "dict[str, str]":
+    """Return by local name the modules that a piece of code imports, marked as such."""
+    found = {}
+    for node in ast.walk(part):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                found[alias.asname or alias.name.partition(".")[0]] = STORE + (
+                    alias.name if alias.asname else alias.name.partition(".")[0]
+                )
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                found[alias.asname or alias.name] = STORE + (node.module or "")
+    return found
+
+
+def _inner_names(found: Names, scopes: "symtable.SymbolTable | None", tree: ast.Module) -> None:
+    """Note which names of the notebook functions, classes and comprehensions load and store."""
+    waiting = list(scopes.get_children()) if scopes is not None else []
+    while waiting:
+        scope = waiting.pop()
+        waiting.extend(scope.get_children())
+        for symbol in scope.get_symbols():
+            falls_through = scope.get_type() == "class" and symbol.is_referenced()
+            if symbol.is_global() or falls_through:
+                found.late.add(symbol.get_name())
+                if symbol.is_assigned() and symbol.is_declared_global():
+                    found.inner_stores.add(symbol.get_name())
+    if scopes is None:  # a top-level await is no syntax for symtable: every name in inner code counts
+        for part in ast.walk(tree):
+            if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, *_COMPREHENSIONS)):
+                found.late.update(name.id for name in ast.walk(part) if isinstance(name, ast.Name))
+            elif isinstance(part, ast.Global):
+                found.inner_stores.update(part.names)
+    found.loads |= found.late
+    found.dynamic.extend(sorted(found.late & DYNAMIC))
+
+
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+class _Reader:
+    """Walk statements in the order in which they run, knowing what is surely stored by then."""
+
+    def __init__(self, found: Names) -> None:
+        self.found = found
+
+    def block(self, body: "list[ast.stmt]", defined: "set[str]") -> "set[str]":
+        """Walk statements; return what is stored for sure after them."""
+        for statement in body:
+            defined = self.statement(statement, defined)
+        self.found.definite |= defined
+        return defined
+
+    def branch(self, body: "list[ast.stmt]", defined: "set[str]") -> "set[str]":
+        for statement in body:
+            defined = self.statement(statement, defined)
+        return defined
+
+    def statement(self, node: ast.stmt, defined: "set[str]") -> "set[str]":
+        defined = set(defined)
+        found = self.found
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            for decorator in node.decorator_list:
+                self.decorator(decorator, defined)
+            for default in [*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)]:
+                self.expression(default, defined)
+            for annotation in _annotations(node):
+                self.expression(annotation, defined)
+            self.function(node, node.name)
+            return self.store(node.name, defined)
+        if isinstance(node, ast.ClassDef):
+            for decorator in node.decorator_list:
+                self.decorator(decorator, defined)
+            for base in [*node.bases, *(keyword.value for keyword in node.keywords)]:
+                self.expression(base, defined)
+            self.class_body(node, defined)
+            return self.store(node.name, defined)
+        if isinstance(node, ast.If):
+            self.expression(node.test, defined)
+            one, other = self.branch(node.body, defined), self.branch(node.orelse, defined)
+            return one & other
+        if isinstance(node, (ast.For, ast.AsyncFor)):
+            self.expression(node.iter, defined)
+            inside = self.target(node.target, defined)
+            self.branch(node.body, inside)
+            self.branch(node.orelse, defined)
+            return defined
+        if isinstance(node, ast.While):
+            self.expression(node.test, defined)
+            self.branch(node.body, defined)
+            self.branch(node.orelse, defined)
+            return defined
+        if isinstance(node, (ast.With, ast.AsyncWith)):
+            for item in node.items:
+                self.expression(item.context_expr, defined)
+                if item.optional_vars is not None:
+                    defined = self.target(item.optional_vars, defined)
+            self.branch(node.body, defined)  # what it raises may be swallowed: nothing in it is sure
+            return defined
+        if isinstance(node, ast.Try) or type(node).__name__ == "TryStar":
+            self.branch(node.body, defined)  # type: ignore[attr-defined]
+            for handler in node.handlers:  # type: ignore[attr-defined]
+                if handler.type is not None:
+                    self.expression(handler.type, defined)
+                inside = set(defined)
+                if handler.name:
+                    inside = self.store(handler.name, inside)
+                    found.deletes.add(handler.name)
+                self.branch(handler.body, inside)
+            self.branch(node.orelse, defined)  # type: ignore[attr-defined]
+            return self.branch(node.finalbody, defined)  # type: ignore[attr-defined]
+        if type(node).__name__ == "Match":
+            self.expression(node.subject, defined)  # type: ignore[attr-defined]
+            for case in node.cases:  # type: ignore[attr-defined]
+                inside = set(defined)
+                for part in ast.walk(case.pattern):
+                    for name in (getattr(part, "name", None), getattr(part, "rest", None)):
+                        if isinstance(name, str):
+                            inside = self.store(name, inside)
+                    if isinstance(part, ast.expr):
+                        self.expression(part, defined)
+                if case.guard is not None:
+                    self.expression(case.guard, inside)
+                self.branch(case.body, inside)
+            return defined
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            return self.imported(node, defined)
+        if isinstance(node, ast.Assign):
+            self.expression(node.value, defined)
+            for target in node.targets:
+                defined = self.target(target, defined)
+            return defined
+        if isinstance(node, ast.AnnAssign):
+            self.expression(node.annotation, defined)
+            if node.value is not None:
+                self.expression(node.value, defined)
+                return self.target(node.target, defined)
+            return defined
+        if isinstance(node, ast.AugAssign):
+            self.expression(node.value, defined)
+            if isinstance(node.target, ast.Name):
+                self.load(node.target.id, defined)
+            return self.target(node.target, defined)
+        if isinstance(node, ast.Delete):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    self.load(target.id, defined)
+                    found.deletes.add(target.id)
+                    defined.discard(target.id)
+                else:
+                    self.target(target, defined)
+            return defined
+        if isinstance(node, ast.Expr):
+            self.dropped(node.value)
+            return self.expression(node.value, defined)
+        if type(node).__name__ == "TypeAlias":
+            self.late_code(node)
+            return self.store(node.name.id, defined)  # type: ignore[attr-defined]
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                defined = self.expression(child, defined)
+        return defined
+
+    # -- parts ---------------------------------------------------------------------------------------------
+
+    def load(self, name: str, defined: "set[str]") -> None:
+        if name in DYNAMIC and name not in defined:
+            self.found.dynamic.append(name)
+        if name not in defined:
+            self.found.loads.add(name)
+
+    def store(self, name: str, defined: "set[str]") -> "set[str]":
+        self.found.stores.add(name)
+        return defined | {name}
+
+    def target(self, node: ast.expr, defined: "set[str]") -> "set[str]":
+        if isinstance(node, ast.Name):
+            return self.store(node.id, defined)
+        if isinstance(node, (ast.Tuple, ast.List)):
+            for part in node.elts:
+                defined = self.target(part, defined)
+            return defined
+        if isinstance(node, ast.Starred):
+            return self.target(node.value, defined)
+        if isinstance(node, (ast.Attribute, ast.Subscript)):
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, ast.expr):
+                    defined = self.expression(child, defined)
+        return defined
+
+    def dropped(self, node: ast.expr) -> None:
+        """Note what is called for its effect alone."""
+        for path in _called(node):
+            self.found.calls.append(path)
+
+    def decorator(self, node: ast.expr, defined: "set[str]") -> None:
+        path = _path(node.func if isinstance(node, ast.Call) else node)
+        self.found.calls.append(path or ("?",))
+        self.expression(node, defined)
+
+    def imported(self, node: "ast.Import | ast.ImportFrom", defined: "set[str]") -> "set[str]":
+        for alias in node.names:
+            if isinstance(node, ast.Import):
+                self.found.imports.add(alias.name)
+                name = alias.asname or alias.name.partition(".")[0]
+                if not alias.asname and "." in alias.name:
+                    self.found.loads.add(name)  # `import a.b` also finds `a` as it is
+            else:
+                self.found.imports.add("." * node.level + (node.module or ""))
+                name = alias.asname or alias.name
+                if name == "*":
+                    self.found.dynamic.append("from %s import *" % node.module)
+                    continue
+            if name in DYNAMIC:
+                self.found.dynamic.append(name)
+            if alias.name in DYNAMIC:
+                self.found.dynamic.append(alias.name)
+            if alias.name in CLOCKS:
+                self.found.volatile.append("the clock (%s)" % alias.name)
+            defined = self.store(name, defined)
+        return defined
+
+    def expression(self, node: ast.expr, defined: "set[str]") -> "set[str]":
+        """Walk an expression; return what is stored for sure after it (by `:=`)."""
+        if isinstance(node, ast.Name):
+            self.load(node.id, defined)
+            return defined
+        if isinstance(node, ast.Constant):
+            self.constant(node.value)
+            return defined
+        if isinstance(node, ast.Lambda):
+            for default in [*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)]:
+                self.expression(default, defined)
+            self.function(node, "<lambda>")
+            return defined
+        if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            self.expression(node.generators[0].iter, defined)  # evaluated here, the rest in a scope of its own
+            self.late_code(node)
+            for part in ast.walk(node):
+                if isinstance(part, ast.NamedExpr) and isinstance(part.target, ast.Name):
+                    self.found.stores.add(part.target.id)
+                    self.found.loads.add(part.target.id)
+                self.noted(part)
+            return defined
+        if isinstance(node, ast.NamedExpr):
+            self.expression(node.value, defined)
+            return self.target(node.target, defined)
+        if isinstance(node, (ast.BoolOp, ast.IfExp)):
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, ast.expr):
+                    self.expression(child, defined)
+            return defined
+        if isinstance(node, ast.Call) and self.magic(node, defined):
+            return defined
+        self.noted(node)
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                defined = self.expression(child, defined)
+            elif isinstance(child, ast.keyword):
+                defined = self.expression(child.value, defined)
+        return defined
+
+    def noted(self, node: ast.AST) -> None:
+        """Note what an attribute's name alone tells."""
+        if isinstance(node, ast.Attribute):
+            if node.attr in CLOCKS:
+                self.found.volatile.append("the clock (%s)" % node.attr)
+            if node.attr in DYNAMIC:
+                self.found.dynamic.append(node.attr)
+        elif isinstance(node, ast.Constant):
+            self.constant(node.value)
+
+    def constant(self, value: Any) -> None:
+        if type(value) in (int, str) and (type(value) is int or len(value) < 64):
+            self.found.constants.add(value)
+        if isinstance(value, str) and "://" in value and not value.startswith("file://") and " " not in value[:200]:
+            self.found.volatile.append("an address (%s)" % value[:60])
+
+    def magic(self, node: ast.Call, defined: "set[str]") -> bool:
+        """Take in a magic, as IPython writes it: `get_ipython().run_line_magic(name, text)`."""
+        called = node.func
+        if not (
+            isinstance(called, ast.Attribute)
+            and called.attr in MAGIC_CALLS
+            and isinstance(called.value, ast.Call)
+            and isinstance(called.value.func, ast.Name)
+            and called.value.func.id == "get_ipython"
+        ):
+            return False
+        texts = [_text(arg) for arg in node.args]
+        name = texts[0] if texts else ""
+        if called.attr == "run_line_magic" and name in HARMLESS_LINE_MAGICS and len(texts) > 1:
+            if name in WITH_CODE:
+                self.code(name, texts[1], defined)
+            elif name == "matplotlib":
+                self.found.calls.append(("?matplotlib",))
+            return True
+        if called.attr == "run_cell_magic" and name in HARMLESS_CELL_MAGICS and len(texts) > 2:
+            if name == "capture":
+                for word in texts[1].split():
+                    if not word.startswith("-"):
+                        self.found.stores.add(word)
+                        self.found.loads.add(word)
+            elif texts[1]:
+                self.code(name, texts[1], defined)
+            self.code(name, texts[2], defined)
+            return True
+        self.found.magics.append("%%%s" % name if "magic" in called.attr else "!%s" % name[:40])
+        return True
+
+    def code(self, magic: str, text: str, defined: "set[str]") -> None:
+        """Take in code that a magic is given: nothing in it is sure to be stored."""
+        words = text.split(" ")
+        while words and words[0].startswith("-"):
+            words = words[1:]
+        inner = analyse(" ".join(words).strip() if "\n" not in text else text)
+        if inner is None:
+            self.found.magics.append("%%%s" % magic)
+            return
+        self.found.loads |= inner.loads - defined
+        for name in ("stores", "deletes", "late", "inner_stores", "imports", "constants"):
+            getattr(self.found, name).update(getattr(inner, name))
+        for name in ("dynamic", "volatile", "magics", "calls"):
+            getattr(self.found, name).extend(getattr(inner, name))
+        self.found.loads |= inner.stores - defined
+        self.found.inner.update(inner.inner)
+
+    def late_code(self, node: ast.AST) -> None:
+        """Take in code that may run later, or more than once; its names are taken from the scopes of the whole."""
+        for part in ast.walk(node):
+            if isinstance(part, (ast.Import, ast.ImportFrom)):
+                self._imports_inside(part)
+
+    def _imports_inside(self, node: "ast.Import | ast.ImportFrom") -> None:
+        for alias in node.names:
+            self.found.imports.add(alias.name if isinstance(node, ast.Import) else node.module or "")
+            if alias.name in DYNAMIC:
+                self.found.dynamic.append(alias.name)
+            if alias.name in CLOCKS:
+                self.found.volatile.append("the clock (%s)" % alias.name)
+
+    def function(self, node: "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda", name: str) -> None:
+        """Take in a function's body: it may run whenever; what it does for its effect is noted by its name."""
+        body: list[ast.AST] = list(node.body) if isinstance(node.body, list) else [node.body]
+        effects = self.found.inner.setdefault(name, [])
+        if isinstance(node, ast.Lambda):
+            effects.extend(_called(node.body))
+        aliases = _aliases(node)
+        for part in body:
+            effects.extend(_patches(part, aliases))
+            self.late_code(part)
+            for inside in ast.walk(part):
+                self.noted_inside(inside, effects)
+
+    def noted_inside(self, node: ast.AST, effects: "list[tuple[str, ...]]") -> None:
+        if isinstance(node, ast.Call):
+            inner = Names()
+            if _Reader(inner).magic(node, set()):
+                self.found.dynamic.append("a magic inside a function")
+        if isinstance(node, ast.Expr):
+            effects.extend(_called(node.value))
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            for decorator in node.decorator_list:
+                effects.append(_path(decorator.func if isinstance(decorator, ast.Call) else decorator) or ("?",))
+            if not isinstance(node, ast.ClassDef):
+                self.found.inner.setdefault(node.name, [])
+                for inside in ast.walk(node):
+                    if isinstance(inside, ast.Expr):
+                        self.found.inner[node.name].extend(_called(inside.value))
+        elif isinstance(node, ast.Attribute):
+            if node.attr in CLOCKS:
+                effects.append(("?clock",))
+            if node.attr in DYNAMIC:
+                self.found.dynamic.append(node.attr)
+        elif isinstance(node, ast.Constant):
+            self.constant(node.value)
+
+    def class_body(self, node: ast.ClassDef, defined: "set[str]") -> None:
+        """Take in a class body: it runs now, and its methods whenever."""
+        for part in node.body:
+            if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                for decorator in part.decorator_list:
+                    self.decorator(decorator, defined)
+                for default in [*part.args.defaults, *(d for d in part.args.kw_defaults if d is not None)]:
+                    self.expression(default, defined)
+                for annotation in _annotations(part):
+                    self.expression(annotation, defined)
+                self.function(part, part.name)
+            else:
+                self.late_code(part)
+                for inside in ast.walk(part):
+                    self.noted(inside)
+                    if isinstance(inside, ast.Expr):
+                        self.dropped(inside.value)
+
+
+def _annotations(node: "ast.FunctionDef | ast.AsyncFunctionDef") -> "list[ast.expr]":
+    args = node.args
+    every = [*getattr(args, "posonlyargs", []), *args.args, *args.kwonlyargs, args.vararg, args.kwarg]
+    found = [arg.annotation for arg in every if arg is not None and arg.annotation is not None]
+    return [*found, *([node.returns] if node.returns is not None else [])]
+
+
+def _text(node: ast.AST) -> str:
+    value = node.value if isinstance(node, ast.Constant) else None
+    return value if isinstance(value, str) else ""
+
+
+def _path(node: ast.AST) -> "tuple[str, ...]":
+    """Return the dotted path of what an expression starts from; empty where it starts from no name."""
+    parts: list[str] = []
+    while True:
+        if isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        elif isinstance(node, ast.Subscript):
+            node = node.value
+        elif isinstance(node, ast.Call):
+            node = node.func
+        elif isinstance(node, ast.Await):
+            node = node.value
+        elif isinstance(node, ast.Name):
+            return (node.id, *reversed(parts))
+        else:
+            return ()
+
+
+def _called(node: ast.AST) -> "list[tuple[str, ...]]":
+    """Return the paths of the calls in an expression whose value nobody uses."""
+    if isinstance(node, ast.Await):
+        return _called(node.value)
+    if isinstance(node, ast.Call):
+        path = _path(node.func)
+        return [path] if path else []
+    if isinstance(node, (ast.Tuple, ast.List)):
+        return [path for part in node.elts for path in _called(part)]
+    if isinstance(node, (ast.BoolOp,)):
+        return [path for part in node.values for path in _called(part)]
+    if isinstance(node, ast.IfExp):
+        return _called(node.body) + _called(node.orelse)
+    if isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
+        return _called(node.elt)
+    return []

@@ -1,0 +1,136 @@
+"""The user's own code beside the notebook: modules that may change from run to run, and code of cells that ran."""
+
+import os
+import sys
+import sysconfig
+import types
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from . import names as reading
+
+_PACKAGES = ("site-packages", "dist-packages")
+_AGENT = __name__.partition(".")[0]
+_STILL = ("Logger", "lock", "RLock", "_lru_cache_wrapper", "local", "Pattern")
+"""Kinds of module state that is taken not to change, by the names of their types."""
+
+
+class OwnModules:
+    """The modules of the process that are neither Python's nor installed."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, Any] = {}
+        self._count = -1
+        self._library = tuple(
+            os.path.join(os.path.realpath(path), "")
+            for path in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
+            if path
+        )
+        self._effects: dict[str, list[str]] = {}
+
+    def look(self) -> None:
+        """See which modules there are now."""
+        if self._count == len(sys.modules):
+            return
+        self._count = len(sys.modules)
+        for name, module in list(sys.modules.items()):
+            if type(module) is types.ModuleType and name not in self.names and self._own(name, module):
+                self.names[name] = module
+
+    def _own(self, name: str, module: Any) -> bool:
+        path = module.__dict__.get("__file__")
+        if type(path) is not str or name == "__main__" or name.partition(".")[0] in (_AGENT, "__mp_main__"):
+            return False
+        real = os.path.realpath(path)
+        return not any(word in _PACKAGES for word in real.split(os.sep)) and not real.startswith(self._library)
+
+    def touched(self, packages: "Iterable[str]", imports: "Iterable[str]") -> "list[str]":
+        """Return them all, since they may import one another, if some package or import is among them."""
+        if not self.names:
+            return []
+        wanted = {*packages, *(name.lstrip(".").partition(".")[0] for name in imports)}
+        if wanted.isdisjoint(name.partition(".")[0] for name in self.names):
+            return []
+        return sorted(self.names)
+
+    def state(self) -> "dict[str, Any]":
+        """Return the values that their variables have, by `module:variable`."""
+        found = {}
+        for name, module in self.names.items():
+            if sys.modules.get(name) is not module:
+                continue
+            for variable, value in list(module.__dict__.items()):
+                if type(variable) is str and not variable.startswith("__") and _is_state(value):
+                    found["%s:%s" % (name, variable)] = value
+        return found
+
+    def effects(self, name: str, judge: "Callable[..., str | None]") -> "list[str]":
+        """Return what the code of a module may do that cannot be observed, in words."""
+        if name not in self._effects:
+            module = self.names[name]
+            found = self._read(module)
+            paths = [] if found is None else [*found.calls, *(path for inner in found.inner.values() for path in inner)]
+            reasons = [] if found is not None else ["module %s cannot be read as Python" % name]
+            for path in dict.fromkeys(paths):
+                reason = judge(path, module.__dict__) if not path[0].startswith("?") else None
+                if reason is not None:
+                    reasons.append("module %s: %s" % (name, reason))
+            self._effects[name] = reasons
+        return self._effects[name]
+
+    @staticmethod
+    def _read(module: Any) -> Any:
+        try:
+            with open(module.__dict__["__file__"], encoding="utf-8") as file:
+                return reading.analyse(file.read())
+        except (OSError, ValueError, KeyError):
+            return None
+
+
+def _is_state(value: Any) -> bool:
+    kind = type(value)
+    if kind is types.ModuleType or kind.__name__ in _STILL:
+        return False
+    if isinstance(value, (types.FunctionType, type, types.BuiltinFunctionType)):
+        return value.__module__ == "__main__"  # others are in files, which are observed as files
+    return True
+
+
+def _monitoring() -> Any:
+    return getattr(sys, "monitoring", None)
+
+
+class Executed:
+    """The code of cells that ran since a cell began, wherever it was called from. From Python 3.12 on."""
+
+    def __init__(self) -> None:
+        self._codes: dict[int, Any] = {}
+        self._monitoring = _monitoring()
+        self._tool: int | None = None
+        for tool in (4, 3) if self._monitoring is not None else ():
+            try:
+                self._monitoring.use_tool_id(tool, "pytest-cells")
+            except ValueError:
+                continue
+            self._tool = tool
+            break
+        if self._tool is not None:
+            events = self._monitoring.events
+            for event in (events.PY_START, events.PY_RESUME):
+                self._monitoring.register_callback(self._tool, event, self._seen)
+            self._monitoring.set_events(self._tool, events.PY_START | events.PY_RESUME)
+
+    def _seen(self, code: Any, offset: int) -> Any:
+        if "ipykernel_" in code.co_filename or code.co_filename.startswith("<ipython-input"):
+            self._codes[id(code)] = code
+        return self._monitoring.DISABLE
+
+    def begin(self) -> None:
+        """Forget what ran so far."""
+        self._codes.clear()
+        if self._tool is not None:
+            self._monitoring.restart_events()
+
+    def codes(self) -> "list[Any]":
+        """Return the code objects that ran, but for the cell's own."""
+        return [code for code in list(self._codes.values()) if code.co_name != "<module>"]

@@ -1,0 +1,297 @@
+"""Values of a notebook's names as bytes, and back: runs inside the kernel, the standard library alone.
+
+A component (names whose values share objects) is one snapshot, so that aliases stay aliases. Functions come
+back on the live namespace. What cannot be brought back whole is refused, and its cells are run again instead;
+whoever loads a snapshot compares fingerprints before and after.
+
+A snapshot is `PYCS`, a head, a pickle, and the memory of arrays. It can only be loaded by the Python that made it.
+"""
+
+import io
+import pickle
+import struct
+import sys
+import warnings
+from collections.abc import Container, Iterable
+from importlib.util import MAGIC_NUMBER
+from typing import Any
+
+from . import rebuild
+from .reducers import Judge, Shared
+from .reducers import collector as _collector
+from .refusals import Refused
+
+__all__ = ["Shared", "Unpicklable", "Unreadable", "dump", "load"]
+
+FORMAT = 1
+_MAGIC = b"PYCS" + struct.pack("<H", FORMAT) + MAGIC_NUMBER
+_HEAD = struct.Struct("<QI")
+_BUFFER = struct.Struct("<Q?")
+_DEEPEST = 3000
+"""A higher recursion limit of the notebook's is lowered for a moment: the stack of C is not as deep."""
+_set_limit, _get_limit = sys.setrecursionlimit, sys.getrecursionlimit
+_SILENT = ("ignore", None, Warning, None, 0)
+_BytesIO = io.BytesIO
+_update = dict.update
+_PLAIN = (type(None), bool, int, float, complex, str, bytes)
+
+
+class Unpicklable(Exception):
+    """A component that no snapshot can be made of: the text says what it holds, in words for users."""
+
+
+class Unreadable(Exception):
+    """A snapshot that cannot be brought back here: the text says why."""
+
+
+def dump(
+    namespace: "dict[str, Any]",
+    names: "Iterable[str]",
+    cuts: "Container[str]",
+    max_bytes: int,
+    shared: "Shared | None" = None,
+) -> bytes:
+    """Return the values of some names, all of them bound, as one snapshot of at most `max_bytes`.
+
+    `cuts` are names of functions and classes that are bound under their own name: what is not among `names`
+    is referred to. `shared` is a Shared that was made since the last cell ran, and can serve many dumps.
+    Raises Unpicklable, KeyError.
+    """
+    ordered = tuple(sorted(names))
+    values = [namespace[name] for name in ordered]
+    known = set(ordered)
+    referred = {id(value): name for name, value in namespace.items() if name in cuts and name not in known}
+    try:
+        with _quiet():
+            reason, content = _dump(namespace, ordered, values, referred, max_bytes, shared)
+    finally:
+        del values, referred
+    if content is None:
+        raise Unpicklable(reason)
+    return content
+
+
+def load(namespace: "dict[str, Any]", content: "bytes | memoryview") -> "list[str]":
+    """Bind the names of a snapshot to its values, and return them: all of them, or none. Raises Unreadable.
+
+    Modules that it needs are imported. The functions and classes that were cut must be bound already.
+    """
+    with _quiet():
+        reason, names, values = _load(namespace, content)
+    if reason:
+        raise Unreadable(reason)
+    _update(namespace, zip(names, values))
+    return list(names)
+
+
+def _dump(
+    namespace: "dict[str, Any]",
+    names: "tuple[str, ...]",
+    values: "list[Any]",
+    referred: "dict[int, str]",
+    max_bytes: int,
+    shared: "Shared | None",
+) -> "tuple[str, bytes | None]":
+    """Return what is wrong, or the snapshot. No exception leaves it: a traceback would keep values alive."""
+    writer = None
+    try:
+        simple = all(any(type(value) is kind for kind in _PLAIN) for value in values)
+        places = {} if simple else (shared or Shared(namespace)).places
+        writer = _Writer(Judge(namespace, referred), places, max_bytes)
+        writer.write(names, values)
+        return "", writer.content()
+    except Refused as problem:
+        return "holds %s" % problem, None
+    except _TooLarge:
+        return "larger than %d bytes" % max_bytes, None
+    except RecursionError:
+        return "nested too deeply", None
+    except Exception as problem:
+        return _told(problem), None
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _load(namespace: "dict[str, Any]", content: "bytes | memoryview") -> "tuple[str, tuple[str, ...], list[Any]]":
+    """Return what is wrong, or the names and their values."""
+    try:
+        names, values = _Reader(namespace, content).read()
+    except _Wrong as problem:
+        return str(problem), (), []
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:
+        return _told(problem), (), []
+    return "", names, values
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class _Wrong(Exception):
+    pass
+
+
+class _Writer:
+    """One snapshot that is being made."""
+
+    def __init__(self, judge: Judge, places: "dict[int, tuple[str, str]]", max_bytes: int) -> None:
+        self._judge, self._left = judge, max_bytes
+        self._file = _BytesIO()
+        self._buffers: list[tuple[Any, bool]] = []
+        self._pickler: Any = _Pickler(_Limited(self._file, self._spend), 5, buffer_callback=self._keep)
+        self._pickler.reducer_override = judge.reduce  # type: ignore[method-assign]
+        if places:
+            self._pickler.persistent_id = _finder(places)  # type: ignore[method-assign]
+
+    def write(self, names: "tuple[str, ...]", values: "list[Any]") -> None:
+        """Write everything. Raises Refused, _TooLarge and what pickling raises."""
+        self._pickler.dump((names, values))
+        self._judge.memory.check()
+
+    def content(self) -> bytes:
+        """Return the snapshot."""
+        size = self._file.tell()
+        head = [_MAGIC, _HEAD.pack(size, len(self._buffers))]
+        head += [_BUFFER.pack(buffer.nbytes, transient) for buffer, transient in self._buffers]
+        return b"".join([*head, self._file.getbuffer(), *(buffer for buffer, _ in self._buffers)])
+
+    def close(self) -> None:
+        """Let go of every value."""
+        self._pickler.clear_memo()
+        self._pickler = None
+        self._buffers.clear()
+        self._judge.close()
+
+    def _spend(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise _TooLarge
+
+    def _keep(self, buffer: Any) -> bool:
+        raw = buffer.raw()
+        self._spend(raw.nbytes)
+        self._buffers.append((raw, id(buffer) in self._judge.memory.transient))
+        return False
+
+
+class _Limited:
+    """A file that ends."""
+
+    def __init__(self, file: Any, spend: Any) -> None:
+        self._file, self._spend = file, spend
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        self._spend(size)
+        self._file.write(data)
+        return size
+
+
+class _Pickler(pickle.Pickler):
+    """Takes `reducer_override` and `persistent_id` as attributes."""
+
+
+def _finder(places: "dict[int, tuple[str, str]]") -> Any:
+    """Return what tells for each object whether a module holds it, and where."""
+    look, identity = places.get, id
+
+    def find(found: Any) -> "tuple[str, str] | None":
+        place = look(identity(found))
+        if place is not None and not place[0]:
+            raise Refused("the variables of a module or of the notebook itself")
+        return place
+
+    return find
+
+
+class _Reader(pickle.Unpickler):
+    """One snapshot that is being brought back."""
+
+    def __init__(self, namespace: "dict[str, Any]", content: "bytes | memoryview") -> None:
+        self._namespace = namespace
+        view = memoryview(content).toreadonly() if hasattr(memoryview, "toreadonly") else memoryview(content)
+        if view[: len(_MAGIC)] != _MAGIC or len(view) < len(_MAGIC) + _HEAD.size:
+            raise _Wrong("made by another version of Python or of this plugin")
+        position = len(_MAGIC)
+        size, count = _HEAD.unpack_from(view, position)
+        position += _HEAD.size
+        kept = [_BUFFER.unpack_from(view, position + _BUFFER.size * number) for number in range(count)]
+        position += _BUFFER.size * count
+        if len(view) != position + size + sum(length for length, _ in kept):
+            raise _Wrong("cut short")
+        file = _BytesIO(view[position : position + size])
+        super().__init__(file, buffers=self._memory(view, position + size, kept))
+
+    @staticmethod
+    def _memory(view: memoryview, position: int, kept: "list[tuple[int, bool]]") -> "Iterable[Any]":
+        for length, transient in kept:
+            piece = view[position : position + length]
+            yield piece if transient else bytearray(piece)
+            position += length
+
+    def read(self) -> "tuple[tuple[str, ...], list[Any]]":
+        names, values = self.load()
+        return names, values
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module == rebuild.__name__:
+            if name == "cut":
+                return self._cut
+            if name == "live":
+                return self._live
+        if module == "__main__":
+            raise _Wrong("refers to %s of the notebook" % name)
+        return super().find_class(module, name)
+
+    def persistent_load(self, found: "tuple[str, str]") -> Any:
+        return rebuild.attribute(*found)
+
+    def _live(self) -> "dict[str, Any]":
+        return self._namespace
+
+    def _cut(self, name: str) -> Any:
+        if name not in self._namespace:
+            raise _Wrong("needs %s, which is not defined" % name)
+        return self._namespace[name]
+
+
+class _quiet:  # noqa: N801
+    """Hide warnings, keep the stack within what C can take, collect no garbage; no trace of it stays."""
+
+    def __enter__(self) -> None:
+        self._filters = warnings.filters
+        try:
+            self._filters.insert(0, _SILENT)  # type: ignore[attr-defined]
+        except Exception:
+            self._filters = []
+        self._collects = _collector.isenabled()
+        if self._collects:
+            _collector.disable()  # so many new objects that nothing can be said to be garbage among
+        self._limit = _get_limit()
+        if self._limit > _DEEPEST:
+            try:
+                _set_limit(_DEEPEST)
+            except RecursionError:
+                self._limit = 0
+
+    def __exit__(self, *_: object) -> None:
+        if self._collects:
+            _collector.enable()
+        if self._limit > _DEEPEST:
+            _set_limit(self._limit)
+        for filters in (self._filters, warnings.filters):
+            for position, item in enumerate(filters):
+                if item is _SILENT:
+                    del filters[position]  # type: ignore[attr-defined]
+                    break
+
+
+def _told(problem: BaseException) -> str:
+    """Return a reason without asking an exception of the notebook's for its text."""
+    kind = type(problem)
+    if kind.__module__ in ("builtins", "pickle", "_pickle"):
+        return "%s: %s" % (kind.__name__, problem)
+    return kind.__name__

@@ -1,0 +1,417 @@
+"""Observe one cell at a time: what it may have read, and what it changed, each with a Version.
+
+A Version of a name is the digest of its component (`x1f…`), or `?reason` where its value has none; where several
+names share mutable objects all of them follow after `&`. What could not be attributed is a reason under `barrier`,
+what is not reproducible one under `volatile`: whoever asks decides what to make of either.
+"""
+
+import builtins
+import os
+import re
+import sys
+import time
+import types
+from typing import Any
+
+from . import names as reading
+from .effects import Effects
+from .fingerprints import Walker
+from .own import Executed, OwnModules
+
+_HISTORY_NAME = re.compile(r"^(_+|_i+|_i?\d+)$")
+_NAMES_AN_INDEX = re.compile(r"\.names?\s*=[^=]|inplace|setattr|set_names")
+_CHEAP_S = 0.0003
+"""A walk over all names that takes no longer is done after every cell: it also shows changes that nobody expects."""
+_LIBRARY_HELD = frozenset({"logging"})
+"""Packages whose objects are the library's own, also where a variable holds one."""
+_SETTABLE = frozenset(
+    {("os", "environ"), ("sys", "path"), ("sys", "argv"), ("matplotlib", "rcParams"), ("matplotlib.pyplot", "rcParams")}
+    | {("pandas", "options")}
+)
+"""What may be set of libraries: it is observed as ambient state."""
+_WRITES_FILES = re.compile(
+    r"\bopen\(|\bos\.(?:remove|rename|replace|unlink|mkdir|makedirs|rmdir)|\bshutil\.|\.write\w*\(|\bsave\w*\("
+    r"|\.to_(?:csv|parquet|json|excel|pickle|hdf|feather|html|sql|latex|markdown|stata|xml)\(|\bdump\("
+    r"|\.(?:mkdir|unlink|touch|rename|rmdir)\("
+)
+"""Sources that may write files. They are executed once in a run, since what is written twice may be more."""
+_SETTLED = frozenset({"info", "debug", "warning", "error", "critical", "exception", "log"})
+_clock = time.perf_counter
+
+
+class Tracer:
+    """Observe the cells of one kernel."""
+
+    def __init__(self, shell: Any, effects: Any, project: str) -> None:
+        self._shell, self._namespace, self._effects, self._project = shell, shell.user_ns, effects, project
+        self._own = {name: id(value) for name, value in shell.user_ns.items()}
+        """What IPython put there."""
+        self._walker = Walker(shell.user_ns)
+        self._known: dict[str, Any] = {}
+        """The component of each name, as it was after the last cell."""
+        self._identities: dict[str, int] = {}
+        self._cheap = True
+        self._analysed: dict[str, Any] = {}
+        self._late_effects: dict[str, list[tuple[str, ...]]] = {}
+        """What functions of the notebook do for its effect, by the functions' own names."""
+        self._names: Any = None
+        self._before = 0.0
+        self._names_indexes = False
+        """Whether some code so far may have named an index of pandas, which frames share."""
+        self._modules = OwnModules()
+        self._executed = Executed()
+
+    # -- before and after a cell ---------------------------------------------------------------------------
+
+    def begin(self, source: str) -> None:
+        """Note how things are just before a cell."""
+        self._names = self._analyse(source)
+        self._names_indexes = self._names_indexes or _NAMES_AN_INDEX.search(source) is not None
+        self._effects.begin()
+        self._executed.begin()
+        self._before = _clock()
+
+    def end(self, wishes: "dict[str, Any]", *, ok: bool) -> "dict[str, Any]":
+        """Return what was observed of the cell that has just ended; `ok` tells whether without an error."""
+        began = _clock()
+        spent_s = began - self._before
+        found = self._names
+        record: dict[str, Any] = self._effects.end()
+        if found is None:
+            record["barrier"].append("its source is no Python that can be read")
+            found = reading.Names()
+        self._judge_source(found, record)
+        before = self._known
+        self._modules.look()
+        closure = self._closure(found, before)
+        bound = self._bound()
+        rebound = {name for name, value in bound.items() if self._identities.get(name) != id(value)}
+        gone = self._identities.keys() - bound.keys()
+        may_store = found.stores | found.inner_stores | found.deletes
+        for name in closure:
+            if name in before:
+                may_store |= before[name].stores
+        whole = self._cheap or bool(record["barrier"]) or not ok
+        renewed = may_store | rebound
+        holders = {name for name, known in before.items() if not renewed.isdisjoint(known.cuts)}
+        walked = set(bound) if whole else (closure | may_store | rebound | holders) & bound.keys()
+        after = self._walk(walked, whole=whole)
+        for name in closure | may_store:
+            if name in after and name not in before:
+                closure |= after[name].reads & before.keys()
+        changed = {name for name in walked if _version(after, name) != _version(before, name)} | gone
+        opaque = {name for name in closure if name in after and after[name].digest is None}
+        sure = found.overwritten - closure if ok else set()  # a function that ran may have read one before
+        joined = {other for name in closure | may_store if name in after for other in after[name].names}
+        for name in sorted(changed - closure - may_store - rebound - joined - holders):
+            record["barrier"].append("it changes %s in a way that its code does not show" % name)
+        fresh = {name for name in may_store - closure - found.loads - found.late if name in changed} | sure
+        fresh -= {cut for known in before.values() for cut in known.cuts}  # those that hold it depend on what it was
+        reads = (closure | may_store | holders) - fresh
+        record["reads"] = {name: _version(before, name) for name in sorted(reads)}
+        record["alone"] = {name: _others(before, name) for name in sorted(fresh)}
+        written = changed | opaque | (sure & bound.keys())
+        for name in list(written):
+            if name in after:
+                written.update(after[name].names)
+        record["writes"] = {name: _version(after, name) for name in sorted(written)}
+        record["uses"] = {
+            name: sorted(after[name].reads | after[name].cuts | after[name].stores)
+            for name in sorted(written)
+            if name in after and (after[name].reads or after[name].cuts)
+        }
+        self._judge_effects(found, {*closure, *written}, {**before, **after}, record)
+        own = self._modules.touched(self._packages({*closure, *written}, {**before, **after}), found.imports)
+        record["own"] = sorted({name.partition(".")[0] for name in own})
+        for name in own:
+            record["barrier"].extend(self._modules.effects(name, self._effect_of))
+        self._known = {**{name: kept for name, kept in before.items() if name in bound}, **after}
+        self._identities = {name: id(value) for name, value in bound.items()}
+        for name, effects in found.inner.items():
+            self._late_effects.setdefault(name, []).extend(effects)
+        if ok and not record["volatile"] and wishes.get("folder") and spent_s >= wishes.get("snapshot_s", 0.1):
+            record["snapshots"] = self._snapshots(written & bound.keys(), after, spent_s, wishes)
+        record["spent_ms"] = round((_clock() - began) * 1000, 3)
+        return record
+
+    # -- bringing state back -------------------------------------------------------------------------------
+
+    def answer(self, wishes: "dict[str, Any]") -> "dict[str, Any]":
+        """Answer a request that stands beside the notebook's cells."""
+        if wishes["request"] == "names_of":
+            return self.names_of(wishes["source"])
+        if wishes["request"] == "restore":
+            return {"versions": self.restore(wishes["path"], wishes["digest"])}
+        return {"failed": self.set_slots(wishes["slots"])}
+
+    def names_of(self, source: str) -> "dict[str, Any]":
+        """Return the names that a source may touch, and why it may touch others, before it is run."""
+        found = self._analyse(source)
+        if found is None:
+            return {"names": [], "any": ["its source is no Python that can be read"]}
+        record: dict[str, Any] = {"volatile": [], "barrier": []}
+        self._judge_source(found, record)
+        if _WRITES_FILES.search(source):
+            record["barrier"].append("it may write files")
+        touched = (found.loads | found.stores | found.late | found.inner_stores | found.deletes) - found.overwritten
+        return {"names": sorted(touched), "any": record["barrier"]}
+
+    def restore(self, path: str, digest: str) -> "dict[str, Any]":
+        """Load what was dumped into a file; return the Versions of the names that are bound then."""
+        import hashlib
+
+        from .snapshots import load
+
+        with open(path, "rb") as file:
+            content = file.read()
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise ValueError("the snapshot is altered")
+        restored = load(self._namespace, content)
+        self._effects.loaded_meanwhile()
+        after = self._walk(set(restored), whole=False)
+        self._known.update(after)
+        self._identities.update({name: id(self._namespace[name]) for name in restored})
+        return {name: _version(after, name) for name in restored}
+
+    def set_slots(self, slots: "dict[str, str]") -> "list[str]":
+        """Set ambient states; return the slots that could not be set."""
+        import base64
+
+        failed = []
+        for slot, state in slots.items():
+            try:
+                self._effects.set_slot(slot, base64.b64decode(state))
+            except Exception:
+                failed.append(slot)
+        return failed
+
+    # -- parts ---------------------------------------------------------------------------------------------
+
+    def _analyse(self, source: str) -> Any:
+        if source not in self._analysed:
+            found = reading.analyse(source)
+            if found is None:
+                try:
+                    found = reading.analyse(self._shell.transform_cell(source))
+                except Exception:
+                    found = None
+            self._analysed[source] = found
+        return self._analysed[source]
+
+    def _bound(self) -> "dict[str, Any]":
+        own = self._own
+        bound = {
+            name: value
+            for name, value in list(self._namespace.items())
+            if type(name) is str
+            and name != "__warningregistry__"
+            and not (name in own and own[name] == id(value))
+            and not (name[:1] == "_" and _HISTORY_NAME.match(name))
+        }
+        bound.update(self._modules.state())
+        return bound
+
+    def _closure(self, found: Any, known: "dict[str, Any]") -> "set[str]":
+        """Return all names whose values the cell may have reached."""
+        waiting = list((found.loads | found.late | found.deletes | found.inner_stores) - found.overwritten)
+        waiting += found.inner_stores
+        for code in self._executed.codes():
+            waiting.extend(self._walker.codes.facts(code).reads)
+        closure: set[str] = set()
+        own = bool(self._modules.touched(frozenset(), found.imports))
+        while waiting:
+            name = waiting.pop()
+            if name not in closure:
+                closure.add(name)
+                component = known.get(name)
+                if component is not None:
+                    waiting.extend(component.names)
+                    waiting.extend(component.reads)
+                    waiting.extend(component.cuts)
+                    if self._names_indexes:
+                        waiting.extend(component.indexes)
+                    own = own or bool(self._modules.touched(self._packages({name}, known), ()))
+            if own and not waiting:
+                waiting.extend(other for other in known if ":" in other and other not in closure)
+        return closure
+
+    def _walk(self, walked: "set[str]", *, whole: bool) -> "dict[str, Any]":
+        began = _clock()
+        extra = {name: value for name, value in self._modules.state().items() if name in walked}
+        components = self._walker.walk(sorted(walked), extra=extra)
+        if whole:
+            self._cheap = _clock() - began < _CHEAP_S
+        return {name: component for component in components for name in component.names}
+
+    def _judge_source(self, found: Any, record: "dict[str, Any]") -> None:
+        for word in sorted(set(found.dynamic)):
+            record["barrier"].append("it uses %s" % word)
+        for magic in found.magics:
+            record["barrier"].append("it uses %s" % magic)
+        record["volatile"].extend("it uses %s" % word for word in sorted(set(found.volatile)))
+
+    def _judge_effects(
+        self, found: Any, touched: "set[str]", components: "dict[str, Any]", record: "dict[str, Any]"
+    ) -> None:
+        """Find effects on libraries: of the cell's own code, and of functions of the notebook that it can reach."""
+        effects = list(found.calls)
+        for inner in found.inner.values():
+            effects.extend(inner)
+        for name in touched:
+            component = components.get(name)
+            if component is None:
+                continue
+            if component.dynamic:
+                record["barrier"].append("the code of %s reaches names that do not stand in it" % name)
+            for code in component.codes:
+                effects.extend(self._late_effects.get(code, ()))
+        for path in dict.fromkeys(effects):
+            if path == ("?clock",):
+                record["volatile"].append("it uses the clock")
+                continue
+            reason = self._effect_of(path)
+            if reason is not None and reason not in record["barrier"]:
+                record["barrier"].append(reason)
+
+    def _effect_of(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None" = None) -> "str | None":
+        """Return what calling or storing into a path may do beside what is observed, or None for nothing."""
+        if path[0] == reading.STORE:
+            return self._patched(path[1:], variables)
+        shown = ".".join(path)
+        if path[0].startswith("?"):
+            return "%matplotlib" if path[0] == "?matplotlib" else "a decorator that is no plain name"
+        missing: list[Any] = []
+        value: Any = (self._namespace if variables is None else variables).get(path[0], missing)
+        if value is missing:
+            known = path[0] in reading.PURE_BUILTINS or path[0] in ("display", "print")
+            return None if known or not hasattr(builtins, path[0]) else "it calls %s for its effect" % shown
+        rest = list(path[1:])
+        if isinstance(value, types.ModuleType):
+            name = _text(types.ModuleType.__getattribute__(value, "__dict__").get("__name__"))
+            while rest and "%s.%s" % (name, rest[0]) in sys.modules:
+                name = "%s.%s" % (name, rest.pop(0))
+            if name in self._modules.names:
+                return None  # its state is observed
+        elif isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
+            name = _text(
+                value.__module__ if not isinstance(value, type) else type.__getattribute__(value, "__module__")
+            )
+            if name == "__main__" or name in self._modules.names:
+                return None
+            rest.insert(0, path[0])
+            if name in ("builtins", "_io"):
+                return None if path[0] in reading.PURE_BUILTINS else "it calls %s for its effect" % shown
+        else:
+            held = _text(getattr(type(value), "__module__", "")).partition(".")[0] in _LIBRARY_HELD
+            return "it calls %s for its effect" % shown if held and not (rest and rest[0] in _SETTLED) else None
+        if name in reading.HARMLESS:
+            allowed = reading.HARMLESS[name]
+            if allowed is None or (rest and rest[0] in allowed):
+                return None
+        return "it calls or sets %s for its effect" % shown
+
+    def _patched(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
+        """Return what storing into a path changes beside the notebook's own objects, or None for nothing."""
+        shown = ".".join(path).lstrip(reading.STORE)
+        told = "it changes %s" % shown
+        if path[0] == "?":
+            return "it changes an object that is not named"
+        missing: list[Any] = []
+        value: Any = (self._namespace if variables is None else variables).get(path[0], missing)
+        rest = list(path[1:])
+        if path[0].startswith(reading.STORE):  # a module that is imported where it is changed
+            name = path[0][len(reading.STORE) :]
+        elif value is missing:
+            return None  # a variable of a function
+        elif isinstance(value, types.ModuleType):
+            name = _text(types.ModuleType.__getattribute__(value, "__dict__").get("__name__"))
+        elif isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
+            module = type.__getattribute__(value, "__module__") if isinstance(value, type) else value.__module__
+            return None if _text(module) == "__main__" else told
+        else:
+            component = self._known.get(path[0]) if variables is None else None
+            return told if component is not None and component.modules else None
+        while rest and "%s.%s" % (name, rest[0]) in sys.modules:
+            name = "%s.%s" % (name, rest.pop(0))
+        if name in self._modules.names:
+            inner = self._modules.names[name].__dict__.get(rest[0]) if rest else None
+            return told if isinstance(inner, (type, types.FunctionType)) and len(rest) > 1 else None
+        return None if rest and (name, rest[0]) in _SETTABLE else told
+
+    def _packages(self, names: "set[str]", components: "dict[str, Any]") -> "frozenset[str]":
+        found: set[str] = set()
+        for name in names:
+            if name in components:
+                found |= components[name].packages
+                found |= {module.partition(".")[0] for module in components[name].modules}
+        return frozenset(found)
+
+    def _snapshots(
+        self, written: "set[str]", after: "dict[str, Any]", spent_s: float, wishes: "dict[str, Any]"
+    ) -> "list[dict[str, Any]]":
+        """Dump what the cell made, where that costs less than making it again."""
+        from .snapshots import Shared, Unpicklable, dump
+
+        taken = []
+        shared: Any = None
+        for component in {after[name].names: after[name] for name in sorted(written) if name in after}.values():
+            bytes_within = wishes.get("bytes_per_s", 200e6) * spent_s
+            limit = int(min(wishes.get("max_bytes", 1 << 30), bytes_within))
+            if component.digest is None or component.codes or component.dynamic or component.size > limit:
+                continue
+            if component.modules or any(":" in name for name in component.names):
+                continue  # importing again is the cell's own business
+            try:
+                shared = shared or Shared(self._namespace)
+                content = dump(self._namespace, component.names, component.cuts, limit, shared)
+                same = self._comes_back(component, content)
+            except Unpicklable:
+                continue
+            if not same:
+                continue
+            taken.append(self._kept(component, content, wishes["folder"]))
+        return taken
+
+    def _comes_back(self, component: Any, content: bytes) -> bool:
+        """Tell whether what was dumped is the same when it is loaded."""
+        from .snapshots import load
+
+        aside = {name: self._namespace[name] for name in component.cuts if name in self._namespace}
+        load(aside, content)
+        again = Walker(aside).walk(component.names)
+        return len(again) == 1 and bool(again[0].digest == component.digest)
+
+    def _kept(self, component: Any, content: bytes, folder: str) -> "dict[str, Any]":
+        import hashlib
+
+        digest = hashlib.sha256(content).hexdigest()
+        path = os.path.join(folder, digest)
+        with open(path, "wb") as file:
+            file.write(content)
+        return {"names": list(component.names), "path": path, "sha256": digest, "size": len(content)}
+
+
+def start(shell: Any, wishes: "dict[str, Any]") -> Tracer:
+    """Begin to observe a kernel."""
+    effects = Effects(shell, wishes["project"], wishes.get("ignored", []))
+    effects.install()
+    return Tracer(shell, effects, wishes["project"])
+
+
+def _version(components: "dict[str, Any]", name: str) -> "str | None":
+    """Return the Version of a name, None where it is not bound."""
+    component = components.get(name)
+    if component is None:
+        return None
+    value = component.digest if component.digest is not None else "?%s" % component.opaque
+    return value if len(component.names) == 1 else "%s&%s" % (value, ",".join(component.names))
+
+
+def _others(components: "dict[str, Any]", name: str) -> str:
+    """Return the names that share mutable objects with a name."""
+    component = components.get(name)
+    return ",".join(other for other in component.names if other != name) if component is not None else ""
+
+
+def _text(value: Any) -> str:
+    return value if type(value) is str else ""

@@ -1,0 +1,94 @@
+"""Versions of files and folders: the same on both sides of the wall, in the kernel and in pytest's process.
+
+`absent` where there is nothing, `folder` for a folder of which only its being there matters, `list:DIGEST` for what
+a folder holds, the SHA-256 of its bytes for a file. A link is what it leads to.
+"""
+
+import builtins
+import hashlib
+import os
+import stat
+import sys
+import time
+from typing import Any
+
+ABSENT = "absent"
+FOLDER = "folder"
+LISTING = "list:"
+UNLISTED = frozenset({"__pycache__", ".pytest_cache"})
+"""What comes and goes by testing alone is no part of a listing."""
+TRANSIENT_VARIABLES = frozenset(
+    {"JPY_PARENT_PID", "JPY_SESSION_NAME", "JPY_API_TOKEN", "PYTEST_CURRENT_TEST", "PYTEST_VERSION", "SHLVL", "OLDPWD"}
+    | {"PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID", "_", "PWD", "COLUMNS", "LINES"}
+)
+"""Variables that differ from run to run: a cell that reads all variables does not read these."""
+RACY_NS = 100_000_000
+"""A file changed less than 0.1 s before it was read may change again without a new time stamp."""
+CHUNK = 1 << 18
+PRIVATE_BUILTINS: Any = dict(vars(builtins))
+__builtins__ = PRIVATE_BUILTINS
+"""What functions of ours find under the names of built-in ones, whatever a cell makes of those."""
+# Kept from before the notebook's first cell: a cell may replace what it likes, and ours must not be observed.
+system: Any = sys.modules[os.name]
+"""The module beneath `os`: its functions stay what they are when those of `os` are observed."""
+_stat, _open, _read, _close, _scandir = system.stat, system.open, system.read, system.close, system.scandir
+_fsencode, _sha256, _now_ns = os.fsencode, hashlib.sha256, time.time_ns
+_BINARY = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+class Versions:
+    """Tell the Versions of files, each read once while its inode, size and times stay the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Any, str]] = {}
+
+    def of(self, path: str) -> str:
+        """Return the Version of what is at a path; never raises OSError."""
+        try:
+            status = _stat(path)
+            kind = stat.S_IFMT(status.st_mode)
+            if kind == stat.S_IFDIR:
+                return FOLDER
+            if kind != stat.S_IFREG:
+                return "other:%o" % kind
+            signature = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            known = self._known.get(path)
+            if known is not None and known[0] == signature:
+                return known[1]
+            version = _digest(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return ABSENT
+        except (OSError, ValueError) as problem:
+            return "unreadable:%s" % getattr(problem, "errno", None)
+        if _now_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > RACY_NS:
+            self._known[path] = (signature, version)
+        return version
+
+
+def listing(path: str) -> str:
+    """Return the Version of what a folder holds: the names and whether each is a folder or a link. Never raises."""
+    found = []
+    try:
+        with _scandir(path) as entries:
+            for entry in entries:
+                if entry.name not in UNLISTED:
+                    kind = "l" if entry.is_symlink() else "d" if entry.is_dir() else "f"
+                    found.append(b"%s%s\0" % (kind.encode(), _fsencode(entry.name)))
+    except (FileNotFoundError, NotADirectoryError):
+        return ABSENT
+    except (OSError, ValueError) as problem:
+        return "unreadable:%s" % getattr(problem, "errno", None)
+    return LISTING + _sha256(b"".join(sorted(found))).hexdigest()
+
+
+def _digest(path: str) -> str:
+    descriptor = _open(path, _BINARY)
+    try:
+        digest = _sha256()
+        while True:
+            chunk = _read(descriptor, CHUNK)
+            if not chunk:
+                return digest.hexdigest()
+            digest.update(chunk)
+    finally:
+        _close(descriptor)

@@ -1,0 +1,157 @@
+"""What a cell's source says of names and effects."""
+
+import pytest
+
+from pytest_cells.in_kernel.names import analyse
+
+
+def names(source: str):
+    found = analyse(source)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "loads", "overwritten"),
+    [
+        ("x = 1", set(), {"x"}),
+        ("x = y", {"y"}, {"x"}),
+        ("x = x + 1", {"x"}, set()),
+        ("x += 1", {"x"}, set()),
+        ("x = 1\nx", set(), {"x"}),
+        ("x\nx = 1", {"x"}, set()),
+        ("if c:\n    x = 1", {"c"}, set()),
+        ("if c:\n    x = 1\nelse:\n    x = 2", {"c"}, {"x"}),
+        ("for i in r:\n    i", {"r"}, set()),
+        ("for i in r:\n    pass\ni", {"r", "i"}, set()),
+        ("while c:\n    x = 1", {"c"}, set()),
+        ("with c as x:\n    y = x", {"c"}, {"x"}),
+        ("try:\n    x = 1\nexcept E:\n    pass", {"E"}, set()),
+        ("try:\n    pass\nfinally:\n    x = 1", set(), {"x"}),
+        ("del x", {"x"}, set()),
+        ("x = 1\ndel x", set(), set()),
+        ("import a.b", {"a"}, set()),
+        ("import a.b as c", set(), {"c"}),
+        ("from a import b", set(), {"b"}),
+        ("def f():\n    return g", {"g"}, {"f"}),
+        ("def f(a, b=c):\n    d = a\n    return d", {"c"}, {"f"}),
+        ("g = 1\ndef f():\n    return g", {"g"}, {"f"}),
+        ("x = [a for a in b if c]", {"b", "c"}, {"x"}),
+        ("x = lambda: y", {"y"}, {"x"}),
+        ("(x := y)", {"y"}, {"x"}),
+        ("c and (x := 1)", {"c"}, set()),
+        ("[x := a for a in b]", {"x", "b"}, set()),
+        ("class A(B):\n    c = d\n    def m(self):\n        return e", {"B", "d", "e"}, {"A"}),
+        ("a.b = c", {"a", "c"}, set()),
+        ("a[b] = c", {"a", "b", "c"}, set()),
+        ("a, *b = c", {"c"}, {"a", "b"}),
+        ("x: T = y", {"T", "y"}, {"x"}),
+        ("print(f'{x}')", {"print", "x"}, set()),
+        ("await x\ny = [z for z in w]", {"x", "w", "z"}, {"y"}),
+        ("match a:\n    case B(c=d):\n        d\n    case [*e]:\n        e", {"a", "B"}, set()),
+        ("get_ipython().run_line_magic('time', 'x = y')", {"x", "y"}, set()),
+        ("get_ipython().run_cell_magic('time', '', 'x = y\\nz')", {"x", "y", "z"}, set()),
+        ("get_ipython().run_cell_magic('capture', 'out', 'x')", {"out", "x"}, set()),
+    ],
+)
+def test_names(source, loads, overwritten):
+    """What may be loaded before the cell has stored it, and what surely is overwritten unread."""
+    found = names(source)
+    assert (loads, overwritten) == (found.loads, found.overwritten)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "globals()['x']",
+        "eval('x')",
+        "def f():\n    exec(text)",
+        "get_ipython().user_ns",
+        "import inspect",
+        "from x import *",
+        "import gc\ngc.get_objects()",
+        "_ + 1",
+        "Out[3]",
+        "import sys\nsys.modules['x']",
+        "import __main__",
+        "def f():\n    get_ipython().run_line_magic('time', 'x')",
+        "a.__globals__",
+    ],
+)
+def test_names_that_do_not_stand_there(source):
+    """Code that may reach any name is told apart."""
+    assert names(source).dynamic
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("datetime.now()", "now"),
+        ("from time import ctime", "ctime"),
+        ("x = pd.Timestamp.today()", "today"),
+        ("pd.read_csv('https://example.org/a.csv')", "https"),
+    ],
+)
+def test_what_is_never_the_same(source, reason):
+    """Dates and addresses make a cell run every time."""
+    assert reason in names(source).volatile[0]
+
+
+def test_a_url_in_text_is_no_address():
+    """Prose that mentions an address does not read from it."""
+    assert [] == names("print('see https://example.org for more')").volatile
+
+
+@pytest.mark.parametrize(
+    ("source", "calls"),
+    [
+        ("plt.plot(x)", [("plt", "plot")]),
+        ("y = plt.plot(x)", []),
+        ("a.b.c = 1", [("=", "a", "b", "c")]),
+        ("a['k'] = 1", [("=", "a")]),
+        ("for a.b in c: pass", [("=", "a", "b")]),
+        ("[x for a.b in c]", [("=", "a", "b")]),
+        ("with c as a.b: pass", [("=", "a", "b")]),
+        ("del a.b", [("=", "a", "b")]),
+        ("a.b += 1", [("=", "a", "b")]),
+        ("a.__dict__['b'] = 1", [("=", "a", "__dict__"), ("=", "a", "__dict__")]),
+        ("import a as c\nc.b = 1", [("=", "=a", "b")]),
+        ("f()", [("f",)]),
+        ("x.g().h()", [("x", "g", "h")]),
+        ("@lib.decorator\ndef f(): pass", [("lib", "decorator")]),
+        ("setattr(a, 'b', 1)", [("=", "a", "?"), ("setattr",)]),
+        ("[print(x) for x in y]", [("print",)]),
+        ("await a.b()", [("a", "b")]),
+        ("c and a.b()", [("a", "b")]),
+        ("x\n1", []),
+    ],
+)
+def test_effects(source, calls):
+    """What is called for its effect alone, or stored into, is told by its path."""
+    assert calls == names(source).calls
+
+
+def test_effects_inside_functions():
+    """What a function does for its effect is told by the function's name."""
+    found = names("def f(x):\n    lib.call(x)\n    y = lib.other(x)\n    lib.a.b = 3\ng = lambda: lib.third()")
+    assert {"f": [("lib", "call"), ("=", "lib", "a", "b")], "<lambda>": [("lib", "third")]} == found.inner
+
+
+@pytest.mark.parametrize("source", ["!ls", "%%bash\nls", "x = = 1", "for"])
+def test_no_python(source):
+    """What is no Python is told so."""
+    assert None is analyse(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "magic"),
+    [
+        ("get_ipython().system('ls')", "!ls"),
+        ("x = get_ipython().getoutput('ls')", "!ls"),
+        ("get_ipython().run_cell_magic('bash', '', 'ls')", "%bash"),
+        ("get_ipython().run_line_magic('load_ext', 'autoreload')", "%load_ext"),
+    ],
+)
+def test_magics(source, magic):
+    """Magics whose effects are not known are named."""
+    assert [magic] == names(source).magics
