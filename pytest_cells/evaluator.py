@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from pytest_cells.model import KernelIdentity, Notebook, Outcome
+from pytest_cells.model import Json, KernelIdentity, Notebook, Outcome
 
 Subject = TypeVar("Subject")
 Result = TypeVar("Result")
@@ -67,6 +67,24 @@ class Runner(Protocol):
 
     def stop(self) -> None:
         """End it; need not wait."""
+
+
+class ObservingRunner(Runner, Protocol):
+    """A Runner whose kernel has an agent that observes cells."""
+
+    def execute(
+        self,
+        source: str,
+        *,
+        timeout: float,
+        history: bool = True,
+        meanwhile: Callable[[], None] | None = None,
+        wishes: Json | None = None,
+    ) -> Outcome:
+        """Execute a source; `wishes` are what the agent is asked to do around it."""
+
+    def request(self, what: str, arguments: Json) -> Json | None:
+        """Ask the agent for something; None where it has no answer."""
 
 
 class Executor(Protocol):

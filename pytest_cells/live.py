@@ -23,6 +23,7 @@ from pytest_cells.evaluator import Executor, Runner
 from pytest_cells.judge import judge
 from pytest_cells.model import Cell, CellError, Json, Notebook, Outcome
 from pytest_cells.settings import Settings
+from pytest_cells.tracing.walk import TraceWalk
 from pytest_cells.walk import Walk
 
 Filter = Callable[[Json], "Json | None"]
@@ -39,7 +40,7 @@ class LiveKernel:
         self,
         executor: Executor,
         notebook: Notebook,
-        walk: Walk,
+        walk: Walk | TraceWalk,
         settings: Settings,
         setup_codes: Sequence[str],
         filters: Sequence[Filter],
@@ -55,6 +56,8 @@ class LiveKernel:
         """Wraps the user's lifecycles around a replay; tells whether it took place."""
         self._meanwhile = meanwhile
         """Done while a kernel is busy."""
+        self.notes: list[str] = []
+        """Things to tell once a session."""
         self.deaths = 0
         """How many kernels were lost, those that had to be killed included."""
         self.starts = 0
@@ -103,16 +106,14 @@ class LiveKernel:
         """
         self._check_dependencies(cell)
         limit, whole = self._limit_now(cell)
+        assert isinstance(self._walk, Walk)
         inputs = self._walk.inputs(cell)
         if cell.blank or self._runner is None:
             outcome = Outcome()
         else:
             outcome = self._runner.execute(cell.source, timeout=limit, meanwhile=self._meanwhile)
             self.peak_mb = max(self.peak_mb, self._runner.peak_mb or 0.0)
-        if whole and outcome.timed_out and outcome.error is not None:
-            told = f"{self._used_up}; {outcome.error.evalue}"
-            error = msgspec.structs.replace(outcome.error, ename=NotebookTimeout.__name__, evalue=told)
-            outcome = msgspec.structs.replace(outcome, error=error)
+        outcome = self._deadline_told(outcome, whole=whole)
         if outcome.died:
             self.deaths += 1
             self.drop()
@@ -142,6 +143,14 @@ class LiveKernel:
             raise NotebookTimeout(f"{self._notebook.name}, cell {cell.label}: {self._used_up} before the cell began")
         return (left, True) if not own or left < own else (own, False)
 
+    def _deadline_told(self, outcome: Outcome, *, whole: bool) -> Outcome:
+        """Say of a cell that was stopped because the notebook's time was used up that this is so."""
+        if not (whole and outcome.timed_out and outcome.error is not None):
+            return outcome
+        told = f"{self._used_up}; {outcome.error.evalue}"
+        error = msgspec.structs.replace(outcome.error, ename=NotebookTimeout.__name__, evalue=told)
+        return msgspec.structs.replace(outcome, error=error)
+
     @property
     def _used_up(self) -> str:
         limit = self._settings.kernel.notebook_timeout
@@ -165,6 +174,10 @@ class LiveKernel:
             if outcome.error is not None:
                 self.drop()
                 raise KernelError(f"{self._notebook.name}: the setup code failed: {outcome.error.summary}")
+
+    def replay(self, cell: Cell) -> None:
+        """Execute a cell that was reached for what it leaves. Raises PrerequisiteFailed or PrerequisiteSkipped."""
+        self._replay(cell)
 
     def _replay(self, cell: Cell) -> None:
         if not self._around(cell, lambda: self._replay_now(cell)):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -36,6 +37,8 @@ class Directives(msgspec.Struct, frozen=True):
     timeout: float | None = None
     """Seconds, 0 for no limit, None for the run's own."""
     cache: bool = True
+    cache_anyway: bool = False
+    """Whether the author answers for taking the cell from the cache, whatever it does."""
     deps: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
@@ -121,6 +124,9 @@ class Outcome(msgspec.Struct, frozen=True):
     written: tuple[str, ...] | None = None
     """Absolute paths the kernel itself saw opened for writing; None where the kernel cannot tell."""
 
+    observed: Json | None = None
+    """What the agent in the kernel observed of the cell, where it was asked to."""
+
     @property
     def lost(self) -> bool:
         """Tell whether the kernel died by itself: not by a timeout, and not by the cell's own `exit()`."""
@@ -139,5 +145,9 @@ class KernelIdentity:
     """Folders that distributions are installed in, where they are known."""
     python: bool = False
     """Whether cells are Python, so that the modules that they import count."""
+    traceable: bool = False
+    """Whether the agent can observe its cells on this machine."""
     uncacheable: str | None = None
     """Why nothing that this kernel runs can be cached, or None."""
+    environment: Callable[[], Mapping[str, str]] = field(default=lambda: os.environ, compare=False)
+    """The environment variables that its processes start with."""

@@ -49,11 +49,16 @@ class State:
         self.versions.update(writes)
 
 
-def decide(candidates: Iterable[Trace], state: State, inputs: Iterable[str]) -> Hit | Run:
+def decide(
+    candidates: Iterable[Trace],
+    state: State,
+    inputs: Iterable[str],
+    describe: Callable[[str], str] | None = None,
+) -> Hit | Run:
     """Find a trace whose inputs all have the Versions of now.
 
     `inputs` names what the cell is known to read; a trace that recorded fewer does not count.
-    The reason of a Run tells the fewest differences that any candidate has.
+    The reason of a Run tells the fewest differences that any candidate has, in the words of `describe`.
     """
     wanted = frozenset(inputs)
     nearest: list[str] | None = None
@@ -67,18 +72,27 @@ def decide(candidates: Iterable[Trace], state: State, inputs: Iterable[str]) -> 
             nearest = differing
     if nearest is None:
         return Run(NOTHING_STORED)
-    return Run("changed: " + ", ".join(describe(name) for name in nearest))
+    told = dict.fromkeys((describe or describe_input)(name) for name in nearest)
+    return Run("changed: " + ", ".join(told))
 
 
-def describe(name: str) -> str:
+def describe_input(name: str) -> str:
     """Say in words what an input's name stands for.
 
-    >>> describe("module:helpers")
+    >>> describe_input("module:helpers")
     'module helpers, or one that it imports'
     """
     kind, _, rest = name.partition(":")
     words = {
         HISTORY: "a cell above",
+        "@chain": "a cell above",
+        "@sources": "the text of a cell above",
+        "var": f"variable {rest}",
+        "alone": f"what shares objects with {rest}",
+        "path": rest,
+        "list": f"what {rest or '.'} holds",
+        "envvar": f"environment variable {rest}",
+        "slot": f"the state of {rest}",
         "@environment": "the Python environment",
         "@cwd": "the working directory",
         "@setup": "the setup code",
@@ -101,4 +115,4 @@ def history_after(before: Version, lookup: str, inputs: Mapping[str, Version], r
     return digest_of([before, lookup, others, result])
 
 
-__all__ = ["ABSENT", "NOTHING_STORED", "Hit", "Run", "State", "decide", "describe", "history_after"]
+__all__ = ["ABSENT", "NOTHING_STORED", "Hit", "Run", "State", "decide", "describe_input", "history_after"]

@@ -14,17 +14,31 @@ import msgspec
 from pytest_cells.artifacts import ArtifactFolders
 from pytest_cells.cache.explain import remember, why
 from pytest_cells.cache.keys import Inputs
-from pytest_cells.cache.trace import ENVIRONMENT, HISTORY, Artifact, CellRecord, Damaged, NotebookRecord, Trace, Version
+from pytest_cells.cache.trace import (
+    ENVIRONMENT,
+    Artifact,
+    CellRecord,
+    Damaged,
+    NotebookRecord,
+    Trace,
+    Version,
+    decode_outputs,
+)
+from pytest_cells.chain import ChainRung
+from pytest_cells.compare import differences
 from pytest_cells.errors import CellInterrupted, CellsError, PrerequisiteFailed, PrerequisiteSkipped
-from pytest_cells.evaluator import Evaluator, KernelUsage, Lifecycle
+from pytest_cells.evaluator import Evaluator, Executor, KernelUsage, Lifecycle
 from pytest_cells.judge import judge
 from pytest_cells.kernels.tracebacks import plain
 from pytest_cells.lifecycles import built_in
 from pytest_cells.live import LiveKernel
 from pytest_cells.model import Cell, CellError, KernelIdentity, Notebook, Outcome, Status
-from pytest_cells.plan import NOTHING_STORED, Hit, Run, decide
+from pytest_cells.plan import NOTHING_STORED, Hit, Run
 from pytest_cells.report import CellFacts, CellResult, ErrorReport, KernelFacts, LargeArtifactWarning
-from pytest_cells.walk import Walk, always_runs
+from pytest_cells.tracing.kernel import TracedKernel
+from pytest_cells.tracing.rung import TracesRung
+from pytest_cells.tracing.walk import TraceWalk
+from pytest_cells.walk import Walk
 
 if TYPE_CHECKING:
     from pytest_cells.session import Session
@@ -57,6 +71,8 @@ class CellRun:
     moved: list[str] = field(default_factory=list)
     """Inputs that changed while the cell ran: which Version it read is not known."""
     large_artifacts: list[LargeArtifactWarning] = field(default_factory=list)
+    audited: Trace | None = None
+    """The trace that hit, where the cell is executed all the same, to be compared with it."""
     attempts: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -84,8 +100,7 @@ class CellRun:
 class NotebookRun:
     """Evaluate the cells of one notebook."""
 
-    walk: Walk
-    live: LiveKernel
+    rung: ChainRung | TracesRung
 
     def __init__(self, session: Session, notebook: Notebook, hooks: Any, marks: Marks) -> None:
         self.session, self.notebook, self.hooks = session, notebook, hooks
@@ -121,13 +136,9 @@ class NotebookRun:
             self.session.digests,
             "\n".join(setup_codes),
         )
-        self.walk = Walk(self.notebook, self._inputs, self._identity, self.settings.kernel.executor, self._material)
+        self.rung = self._build_rung(executor, setup_codes)
         for index in self._marks.skipped:
             self.walk.set_skipped(self.notebook.cells[index], skipped=True)
-        filters = _flat(self.hooks.pytest_cells_output_filters(notebook=self.notebook))
-        self.live = LiveKernel(
-            executor, self.notebook, self.walk, self.settings, setup_codes, filters, self._around_replay, self.catch_up
-        )
         self.live.expected.update(self._marks.expected)
         self._added: list[Lifecycle] = _flat(self.hooks.pytest_cells_lifecycles(notebook=self.notebook))
         self._evaluator: Evaluator[CellRun, CellResult] = Evaluator(built_in(self._added), self._execute)
@@ -135,6 +146,43 @@ class NotebookRun:
         before = self.store.get_record(self.notebook.name) if self.store else None
         self._before = before or NotebookRecord({})
         self._opened = True
+
+    def _build_rung(self, executor: Executor, setup_codes: list[str]) -> ChainRung | TracesRung:
+        """Return what decides for this notebook: traces where its cells can be observed, else the chain."""
+        filters = _flat(self.hooks.pytest_cells_output_filters(notebook=self.notebook))
+        name, rootdir = self.settings.kernel.executor, self.settings.rootdir
+        if self.settings.cache.rung == "traces" and self.store is not None and self._identity.traceable:
+            found = TraceWalk(
+                self.notebook, self._inputs, self._identity, name, self._material, rootdir, self.session.files
+            )
+            traced = TracedKernel(
+                executor,
+                self.notebook,
+                found,
+                self.settings,
+                setup_codes,
+                filters,
+                self._around_replay,
+                self.catch_up,
+                self.store,
+                self.session.sealer,
+            )
+            return TracesRung(found, traced, self.store, self.session.digests, rootdir)
+        walk = Walk(self.notebook, self._inputs, self._identity, name, self._material)
+        live = LiveKernel(
+            executor, self.notebook, walk, self.settings, setup_codes, filters, self._around_replay, self.catch_up
+        )
+        return ChainRung(walk, live, self.store)
+
+    @property
+    def walk(self) -> Walk | TraceWalk:
+        """The Versions that the notebook's cells find."""
+        return self.rung.walk
+
+    @property
+    def live(self) -> LiveKernel:
+        """The notebook's kernel."""
+        return self.rung.live
 
     # -- one cell ------------------------------------------------------------------------------------------
 
@@ -206,7 +254,7 @@ class NotebookRun:
     def plan(self, run: CellRun) -> Hit | Run:
         """Decide whether a cell is taken from the cache, and note the Versions of what it reads."""
         cell = run.cell
-        run.inputs = self.walk.inputs(cell)
+        self.rung.look(run)
         if self.store is None:
             return Run("the cache is off")
         if self.settings.cache.force:
@@ -214,10 +262,9 @@ class NotebookRun:
         if reason := self.never_cached(cell):
             return Run(reason)
         problems: list[str] = []
-        candidates = self.store.candidates(self.walk.lookup(cell), run.inputs[HISTORY], problems)
-        decision = decide(candidates, self.walk.state(cell, run.inputs), run.inputs)
+        decision = self.rung.decide(run, problems)
         if isinstance(decision, Run):
-            return Run("; ".join([self._why(cell, run.inputs, decision.reason), *problems]))
+            return Run("; ".join([self._why(run, decision.reason), *problems]))
         self._spent_ms[cell.index] = decision.trace.duration_ms
         whole = self.settings.kernel.notebook_timeout
         spent_s = sum(ms for index, ms in self._spent_ms.items() if index <= cell.index) / 1000
@@ -226,24 +273,16 @@ class NotebookRun:
         limit = self.live.timeout(cell)
         if limit and decision.trace.duration_ms > limit * 1000:
             return Run(f"it took {decision.trace.duration_ms / 1000:.1f} s, longer than its timeout of {limit:g} s")
-        self.walk.hit(cell, decision.trace.writes)
+        self.rung.hit(cell, decision.trace)
         return decision
 
     def never_cached(self, cell: Cell) -> str | None:
         """Return why a cell is executed in every run, itself or for one above it; None for an ordinary cell."""
-        above = self.walk.unknown_above(cell)
-        told = f"below cell {above.label}, which failed or always runs" if above else None
-        return self._identity.uncacheable or always_runs(cell) or told
+        return self._identity.uncacheable or self.rung.unstored(cell)
 
     def later_hits(self, cell: Cell) -> Iterable[Trace]:
         """Yield the traces of the cells below that would hit, up to the first that would not."""
-        for below in self.notebook.cells[cell.index + 1 :]:
-            if below.index in self.walk.skipped:
-                continue
-            decision = self.plan(CellRun(self.notebook, below, self))
-            if not isinstance(decision, Hit):
-                return
-            yield decision.trace
+        return self.rung.later_hits(cell, lambda below: self.plan(CellRun(self.notebook, below, self)))
 
     def _execute(self, run: CellRun) -> CellResult:
         """Execute a cell that was reached; try again in a fresh kernel where the kernel died."""
@@ -251,7 +290,7 @@ class NotebookRun:
         while True:
             run.attempts += 1
             run.inputs, outcome = self.live.execute(cell)
-            run.moved = self.walk.moved(cell, run.inputs)
+            run.moved = self.rung.moved(cell, run.inputs)
             if not outcome.lost or run.attempts > self.settings.kernel.retries:
                 break
             self.live.reach(cell)
@@ -262,11 +301,25 @@ class NotebookRun:
             return run.result("skipped", reason=outcome.reason)
         error = judge(cell, outcome)
         self.last_bases = error.bases if error else ()
+        if error is None and run.audited is not None:
+            error = self._audited(run, run.audited, outcome)
         if error is None:
             return run.result("ok", reason=run.reason, cache_key=None if self.never_cached(cell) else run.key)
         if outcome.lost and run.attempts > 1:
             error = msgspec.structs.replace(error, evalue=f"{error.evalue}\n(seen in {run.attempts} kernels)")
         return run.failure(error)
+
+    def _audited(self, run: CellRun, trace: Trace, outcome: Outcome) -> CellError | None:
+        """Compare a cell that would have been cached with what executing it gave; its trace goes where they differ."""
+        assert self.store is not None
+        stored = decode_outputs(self.store.get_blob(trace.outputs)) if trace.outputs else []
+        found = differences(stored, outcome.outputs, trace.writes, self.rung.trace(run).writes)
+        if not found:
+            return None
+        self.store.remove_trace(trace)
+        told = f"executed again, the cell gave something else than what was cached: {', '.join(found)}"
+        hint = "its result is no longer cached; declare what it depends on (deps=), or that it always runs (cache=off)"
+        return CellError("AuditDiffers", f"{told}\n  {hint}")
 
     def _around_replay(self, cell: Cell, replay: Callable[[], None]) -> bool:
         """Replay a cell inside the lifecycles that the user added; return whether they let it run."""
@@ -290,8 +343,7 @@ class NotebookRun:
     def forget(self, cell: Cell, inputs: dict[str, Version]) -> None:
         """Remove the trace of a cell that no longer passes: nothing that it read has changed, and yet it fails."""
         self.catch_up()  # or what is to be stored of an earlier run of it would come back
-        if self.store is not None and HISTORY in inputs:
-            self.store.remove_trace(Trace(self.walk.lookup(cell), inputs, {}))
+        self.rung.forget(cell, inputs)
 
     def postpone(self, work: Callable[[], None]) -> None:
         """Put off work on the store until a kernel is busy with the next cell, or the notebook ends."""
@@ -343,11 +395,14 @@ class NotebookRun:
             found.update({str(name): str(value) for name, value in (material or {}).items()})
         return found
 
-    def _why(self, cell: Cell, inputs: dict[str, Version], otherwise: str) -> str:
+    def _why(self, run: CellRun, otherwise: str) -> str:
         """Say what changed since this notebook last ran: traces of equal cells elsewhere would mislead."""
+        cell, inputs = run.cell, run.inputs
         known = self._before.cells.get(cell.id)
         if known is None:
             return NOTHING_STORED
+        if self.rung.name == "traces" and otherwise != NOTHING_STORED:
+            return otherwise
         environments: tuple[dict[str, str], dict[str, str]] = ({}, {})
         if known.inputs.get(ENVIRONMENT) != inputs.get(ENVIRONMENT):
             environments = (self._stored_environment(), self._inputs.environment())
@@ -378,7 +433,7 @@ class NotebookRun:
             position=f"cell {run.cell.index + 1} of {len(self.notebook.cells)}",
             first_line=run.cell.first_line[:60],
             kernels=self._kernels(before),
-            notes=[*run.notes, *self._notes_on_store(run.cell)],
+            notes=[*run.notes, *(self.live.notes if self._opened else ()), *self._notes_on_store(run.cell)],
             replayed=self._newly_replayed(),
         )
 

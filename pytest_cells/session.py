@@ -15,15 +15,18 @@ from typing import Any
 import msgspec
 
 from pytest_cells.cache.files import Digests
+from pytest_cells.cache.snapshots import user_key
 from pytest_cells.cache.store import Store, nothing_hits
 from pytest_cells.errors import CellsError
 from pytest_cells.evaluator import Executor, KernelUsage
 from pytest_cells.executors import load_executor
+from pytest_cells.in_kernel.versions import Versions
 from pytest_cells.model import Notebook
 from pytest_cells.notebooks.read import read_notebook
 from pytest_cells.report import CacheReport, CellFacts, SessionReport, build_session
 from pytest_cells.run import Marks, NotebookRun
 from pytest_cells.settings import Settings
+from pytest_cells.tracing.seal import Sealer
 
 
 class Session:
@@ -37,7 +40,9 @@ class Session:
         self.settings = settings
         self.hooks = hooks if hooks is not None else _no_hooks()
         self.digests = Digests()
+        self.files = Versions()
         self.store: Store | None = Store(settings.cache.folder) if settings.cache.folder else None
+        self.sealer = Sealer(user_key)
         self._executor = executor
         self.late_notes: list[str] = []
         """What came to be known after the last cell of a notebook was reported."""
@@ -154,7 +159,7 @@ class Session:
         """Return what a report says of the cache before anything is counted."""
         folder = self.settings.cache.folder
         shown = self.settings.shown(folder) if folder else None
-        return CacheReport(folder is not None, shown, notes=self.late_notes)
+        return CacheReport(folder is not None, shown, self.settings.cache.rung, notes=self.late_notes)
 
 
 def expected_failure(facts: CellFacts, reason: str) -> CellFacts:

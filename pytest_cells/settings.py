@@ -17,13 +17,20 @@ class CacheSettings:
 
     folder: Path | None = None
     """The store's folder; None switches the cache off."""
+    rung: Literal["traces", "chain"] = "chain"
+    """Whether cells are observed, so that only what can have changed is executed, or depend on all above them."""
     force: bool = False
     """Execute everything and refresh what is stored."""
+    audit: float = 0.0
+    """Percent of the cells that hit which are executed all the same, and compared."""
     max_size_mb: float = 2048.0
     """Above this many MiB the least recently used entries go; 0 for no bound."""
 
     def __post_init__(self) -> None:
         at_least_zero("cells_cache_max_size_mb", self.max_size_mb)
+        one_of("cells_cache", self.rung, ("traces", "chain"))
+        if not 0 <= self.audit <= 100:
+            raise SettingsError(f"--cells-audit: found {self.audit:g}, expected percent, from 0 to 100")
 
 
 @dataclass(frozen=True)

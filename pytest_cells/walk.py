@@ -31,7 +31,7 @@ class Walk:
     ) -> None:
         self.skipped: set[int] = {cell.index for cell in notebook.cells if cell.directives.skip is not None}
         """Cells that are not run, and so not replayed either."""
-        self._notebook, self._inputs, self._material = notebook, inputs, material
+        self.notebook, self._inputs, self._material = notebook, inputs, material
         self._identity, self._executor = identity, executor
         self._always = {cell.index for cell in notebook.cells if always_runs(cell)}
         self._lookups: dict[int, str] = {}
@@ -91,11 +91,11 @@ class Walk:
         """Return the nearest cell above whose effect cannot be known beforehand: it always runs, or it failed."""
         unknown = (index for index in (self._always | self._failed) - self.skipped if index < cell.index)
         nearest = max(unknown, default=None)
-        return None if nearest is None else self._notebook.cells[nearest]
+        return None if nearest is None else self.notebook.cells[nearest]
 
     def _history(self, cell: Cell) -> Version:
         history, unknown = START, []
-        for above in reversed(self._notebook.cells[: cell.index]):
+        for above in reversed(self.notebook.cells[: cell.index]):
             if above.index in self.skipped:
                 continue
             if above.index in self._below:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_cells.cache.keys import semantic_directives
 from pytest_cells.cache.trace import ENVIRONMENT, HISTORY, CellRecord, Version, digest_of
 from pytest_cells.model import Cell, KernelIdentity
-from pytest_cells.plan import describe
+from pytest_cells.plan import describe_input
 
 MOST_NAMED = 3
 
@@ -45,7 +45,7 @@ def _told(name: str, above: str | None, environments: tuple[dict[str, str], dict
         return f"a cell above ({above})" if above else "a cell above was changed, moved, added or removed"
     if name == ENVIRONMENT and all(environments):
         return _differences(*environments)
-    return describe(name)
+    return describe_input(name)
 
 
 def _differences(old: dict[str, str], new: dict[str, str]) -> str:

@@ -13,29 +13,34 @@ from pathlib import Path
 from pytest_cells.cache.files import Digests
 from pytest_cells.cache.modules import ModuleFinder
 from pytest_cells.cache.paths import Additions, constants, path_additions
-from pytest_cells.cache.source import facts_of
+from pytest_cells.cache.source import canonical, facts_of
 from pytest_cells.cache.trace import ABSENT, ENVIRONMENT, FORMAT, HISTORY, Version, digest_of
 from pytest_cells.model import Cell, KernelIdentity, Notebook
 
 INSTALLED: Version = "not of the project"
 
 
-def lookup_key(cell: Cell, identity: KernelIdentity, executor: str, parameters: Mapping[str, str]) -> str:
+def lookup_key(
+    cell: Cell, identity: KernelIdentity, executor: str, parameters: Mapping[str, str], rung: str = ""
+) -> str:
     """Return where candidate traces of a cell are found.
+
+    On the traces rung comments are not in it either.
 
     Not in it: the notebook's path, the cell's position, id, name and tags, and all execution metadata, so that
     equal cells share traces.
     """
-    return digest_of(
-        {
-            "format": FORMAT,
-            "source": cell.source,
-            "directives": semantic_directives(cell),
-            "kernel": identity.key,
-            "executor": executor,
-            "parameters": dict(parameters),
-        }
-    )
+    parts = {
+        "format": FORMAT,
+        "source": cell.source,
+        "directives": semantic_directives(cell),
+        "kernel": identity.key,
+        "executor": executor,
+        "parameters": dict(parameters),
+    }
+    if rung:
+        parts |= {"rung": rung, "source": canonical(cell.source), "anyway": cell.directives.cache_anyway}
+    return digest_of(parts)
 
 
 def semantic_directives(cell: Cell) -> list[object]:

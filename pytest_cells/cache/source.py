@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import re
 import shlex
+import tokenize
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +35,10 @@ DYNAMIC = frozenset(
     | {"run_cell", "run_cell_magic", "safe_execfile"}
 )
 """Functions that execute what only their arguments tell."""
+SHOWS_SOURCES = re.compile(
+    r"\b(?:inspect|linecache|traceback|getsource\w*|findsource|\w*lineno|__code__|In|_ih|_i+\d*|history|recall|macro|dill)\b"
+)
+"""Words of code that may look at the text of cells, comments and lines included."""
 CONTINUED = re.compile(r"^([ \t]*[%!].*?)\\\n", re.MULTILINE)
 
 
@@ -79,6 +85,37 @@ def facts_of(source: str, *, notebook: bool = False) -> SourceFacts:
     imports = frozenset(name.split(".")[0] for name in found)
     dynamic = tree is not None and any(_dynamic(node) for node in ast.walk(tree))
     return SourceFacts(text, tree, imports, tuple(scripts), dynamic, tuple(CD_LINE.findall(text)))
+
+
+@lru_cache(maxsize=4096)
+def canonical(source: str) -> str:
+    r"""Return a Python source without its comments, for sources that differ in nothing else.
+
+    A line that holds nothing but a comment goes as a whole. What is not plain Python stays as it is: a magic or a
+    shell command may mean something else by `#`.
+
+    >>> canonical("x = 1  # one\n# and\ny = '#'")
+    "x = 1\ny = '#'"
+    """
+    if "#" not in source:
+        return source.rstrip()
+    lines = source.splitlines(keepends=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(source)
+        comments = [
+            (token.start[0] - 1, token.start[1])
+            for token in tokenize.generate_tokens(io.StringIO(source).readline)
+            if token.type == tokenize.COMMENT
+        ]
+    except (tokenize.TokenError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return source.rstrip()
+    for number, column in comments:
+        kept = lines[number][:column].rstrip()
+        ending = "\n" if lines[number].endswith("\n") else ""
+        lines[number] = kept + ending if kept else ""
+    return "".join(lines).rstrip()
 
 
 def _dynamic(node: ast.AST) -> bool:

@@ -103,6 +103,25 @@ class Store:
             raise Damaged(f"stored bytes {digest[:12]} are altered")
         return content
 
+    def blob_path(self, digest: str) -> Path:
+        """Return where the bytes of a digest are, if they are stored."""
+        return self._blob(digest)
+
+    def snapshot_folder(self) -> Path:
+        """Return the folder into which kernels dump, before `take_in`. Raises OSError."""
+        folder = self.folder / "tmp" / "snapshots"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def take_in(self, source: Path, digest: str) -> None:
+        """Move a file that a kernel has dumped to its place. Raises OSError."""
+        path = self._blob(digest)
+        if _same_size(path, source.stat().st_size):
+            source.unlink()
+        else:
+            _rename(source, path)
+            self._written = True
+
     # -- traces --------------------------------------------------------------------------------------------
 
     def put_trace(self, trace: Trace) -> None:

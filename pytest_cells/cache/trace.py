@@ -40,6 +40,17 @@ class Artifact(msgspec.Struct, frozen=True):
     """Whether the cell itself is known to have written it; else it is never put back over what is there."""
 
 
+class Snapshot(msgspec.Struct, frozen=True):
+    """A component that a cell left, as bytes in the store."""
+
+    names: tuple[str, ...]
+    digest: str
+    """SHA-256 of the bytes."""
+    mac: str
+    """Proves that this user's own runs made it: it is loaded by pickle, which executes what it is told."""
+    size: int = 0
+
+
 class Trace(msgspec.Struct, frozen=True):
     """The record of one execution of one cell that passed."""
 
@@ -53,6 +64,15 @@ class Trace(msgspec.Struct, frozen=True):
     error: CellError | None = None
     """The error that was expected and came."""
     duration_ms: float = 0.0
+    uses: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    """By name that was written, the names that its code may touch."""
+    slot_states: dict[str, str] = msgspec.field(default_factory=dict)
+    """Base64 of what sets a slot that was written again."""
+    snapshots: tuple[Snapshot, ...] = ()
+    volatile: tuple[str, ...] = ()
+    """Why the cell is executed in every run."""
+    barrier: tuple[str, ...] = ()
+    """Which of its effects cannot be attributed: it depends on all above, and all below depends on it."""
 
     @property
     def key(self) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from pytest_cells.errors import KernelError, KernelRefused
 from pytest_cells.evaluator import KernelUsage
+from pytest_cells.kernels.environment import kernel_environment
 from pytest_cells.kernels.pool import KernelPool
-from pytest_cells.kernels.specs import NATIVE, Identities, choose_kernel, native
-from pytest_cells.model import KernelIdentity, Notebook, Outcome
+from pytest_cells.kernels.specs import NATIVE, Identities, KernelChoice, choose_kernel, native
+from pytest_cells.model import Json, KernelIdentity, Notebook, Outcome
 from pytest_cells.settings import Settings
 
 
@@ -29,7 +31,8 @@ class JupyterExecutor:
     def identify(self, notebook: Notebook) -> KernelIdentity:
         """Return what identifies the notebook's kernel. Raises KernelError where it is not installed."""
         settings = self._settings.kernel
-        identity = self._identities.of(choose_kernel(notebook, settings))
+        choice = choose_kernel(notebook, settings)
+        identity = replace(self._identities.of(choice), environment=partial(_environment, choice))
         bounds = {"preload": " ".join(settings.preload), "memory": f"{settings.max_memory_mb:g}"}
         given = {name: value for name, value in bounds.items() if value not in ("", "0")}
         return replace(identity, key={**identity.key, **given})
@@ -63,6 +66,11 @@ class JupyterExecutor:
         self._pool.close()
 
 
+def _environment(choice: KernelChoice) -> dict[str, str]:
+    """Return the variables that a cell finds: what the kernel is given, and what ipykernel sets itself."""
+    return {"MPLBACKEND": "module://matplotlib_inline.backend_inline", **kernel_environment(choice)}
+
+
 class KernelSeat:
     """One notebook's kernel, lent by the pool."""
 
@@ -83,10 +91,20 @@ class KernelSeat:
         return self._kernel.peak_mb
 
     def execute(
-        self, source: str, *, timeout: float, history: bool = True, meanwhile: Callable[[], None] | None = None
+        self,
+        source: str,
+        *,
+        timeout: float,
+        history: bool = True,
+        meanwhile: Callable[[], None] | None = None,
+        wishes: Json | None = None,
     ) -> Outcome:
-        """Execute a source in the kernel."""
-        return self._kernel.execute(source, timeout=timeout, history=history, meanwhile=meanwhile)
+        """Execute a source in the kernel; `wishes` are what the agent is asked to do around it."""
+        return self._kernel.execute(source, timeout=timeout, history=history, meanwhile=meanwhile, wishes=wishes)
+
+    def request(self, what: str, arguments: Json) -> Json | None:
+        """Ask the agent for something; None where it has no answer."""
+        return self._kernel.request(what, arguments)
 
     def stop(self) -> None:
         """Give the kernel back: it ends."""

@@ -28,7 +28,7 @@ from pytest_cells.kernels.processes import SLICE_S, KernelProcess, OwnChild
 from pytest_cells.kernels.remote import RemoteWire
 from pytest_cells.kernels.specs import FORK_SERVER, KernelChoice
 from pytest_cells.kernels.tracebacks import crash_in, line_of, steady
-from pytest_cells.kernels.wire import KernelLost, Message, Wire, agent_answer
+from pytest_cells.kernels.wire import AGENT_GRACE_S, KernelLost, Message, Wire, agent_answer
 from pytest_cells.model import CellError, Json, Outcome
 
 INTERRUPT_GRACE_S = 3.0
@@ -325,7 +325,13 @@ class Kernel:
     # -- requests ------------------------------------------------------------------------------------------
 
     def execute(
-        self, source: str, *, timeout: float, history: bool = True, meanwhile: Callable[[], None] | None = None
+        self,
+        source: str,
+        *,
+        timeout: float,
+        history: bool = True,
+        meanwhile: Callable[[], None] | None = None,
+        wishes: Json | None = None,
     ) -> Outcome:
         """Execute a source and return what came of it; never raises for what the source does.
 
@@ -333,15 +339,36 @@ class Kernel:
         where that does not help.
         """
         with self._interrupts.noted():
-            return self._execute(source, timeout, history, meanwhile)
+            return self._execute(source, timeout, meanwhile, history=history, wishes=wishes)
 
-    def _execute(self, source: str, timeout: float, history: bool, meanwhile: Callable[[], None] | None) -> Outcome:
+    def request(self, what: str, arguments: Json) -> Json | None:
+        """Ask the agent for something beside the notebook's cells; None where it has no answer."""
+        collector = self._wire.collector()
+        try:
+            self._check_alive()
+            sent = self._wire.send("", silent=True, wishes={"request": what, **arguments})
+            reply = self._wire.answer(sent, collector, time.monotonic() + AGENT_GRACE_S)
+        except KernelLost:
+            self.kill()
+            return None
+        answer = agent_answer(reply).get("answer") if reply is not None else None
+        return answer if isinstance(answer, dict) else None
+
+    def _execute(
+        self,
+        source: str,
+        timeout: float,
+        meanwhile: Callable[[], None] | None,
+        *,
+        history: bool,
+        wishes: Json | None,
+    ) -> Outcome:
         began = time.monotonic()
         collector = self._wire.collector()
         request = ""
         try:
             self._check_alive()
-            request = self._wire.send(source, history=history)
+            request = self._wire.send(source, history=history, wishes=wishes)
             if meanwhile is not None:
                 meanwhile()
             reply = self._wire.answer(request, collector, began + timeout if timeout else None)
@@ -437,7 +464,7 @@ class Kernel:
             self.kill()
             evalue = "the cell ended its kernel by exit() or quit(); remove the call, or raise an error instead"
             return Outcome("error", outputs, CellError("KernelExit", evalue), duration_ms, died=True)
-        return Outcome("ok", outputs, None, duration_ms, written=_written(answer))
+        return Outcome("ok", outputs, None, duration_ms, written=_written(answer), observed=answer.get("observed"))
 
     def _failed(self, told: Json, outputs: list[Json], answer: Json, reply: Json, duration_ms: float) -> Outcome:
         traceback = _traceback(told)
@@ -452,7 +479,7 @@ class Kernel:
             self._limit_memory(ROOM_MB)
         line = line_of(traceback, reply.get("execution_count"))
         error = CellError(ename, evalue, traceback, line, bases if ename in bases else ())
-        return Outcome("error", outputs, error, duration_ms, written=_written(answer))
+        return Outcome("error", outputs, error, duration_ms, written=_written(answer), observed=answer.get("observed"))
 
     def _tail(self) -> str:
         """Return the last lines of what the process itself wrote to stderr, for messages."""

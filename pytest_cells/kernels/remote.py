@@ -70,8 +70,8 @@ class RemoteWire(Wire):
             self._agent_loaded = True
             super().load_agent()
 
-    def send(self, source: str, *, silent: bool = False, history: bool = True) -> str:
-        """Ask for the execution of a source and return the request's id."""
+    def send(self, source: str, *, silent: bool = False, history: bool = True, wishes: Json | None = None) -> str:
+        """Ask for the execution of a source and return the request's id; cells elsewhere are not observed."""
         self._idle = False
         return super().send(source, silent=silent, history=history)
 

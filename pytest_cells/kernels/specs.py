@@ -14,6 +14,7 @@ import subprocess
 import sys
 import warnings
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -222,11 +223,14 @@ class Identities:
             if choice.host is not None:
                 self._describe(choice.host)
             unknown = "which Python runs its kernel cannot be told from its kernelspec" if python else None
-            return KernelIdentity(key, lambda: self._other_facts(command, choice), (), python, unknown)
+            facts_now = partial(self._other_facts, command, choice)
+            return KernelIdentity(key, facts_now, python=python, uncacheable=unknown)
         facts, site = self._describe(interpreter_path)
         key["python"], key["platform"] = facts["python"], facts["platform"]
         key["arguments"] = json.dumps(choice.argv[1:])
-        return KernelIdentity(key, lambda: self._describe(interpreter_path)[0], site, python=True)
+        return KernelIdentity(
+            key, lambda: self._describe(interpreter_path)[0], site=site, python=True, traceable=choice.local
+        )
 
     def _other_facts(self, command: str, choice: KernelChoice) -> dict[str, str]:
         """Return what is known of a kernel that is not ipykernel: its program, and all of the Python that runs it."""

@@ -128,16 +128,21 @@ class Wire:
         code = LOAD_AGENT.format(name=in_kernel.AGENT_MODULE, source=source)
         self.answer(self.send(code, silent=True), self.collector(), time.monotonic() + AGENT_GRACE_S)
 
-    def send(self, source: str, *, silent: bool = False, history: bool = True) -> str:
-        """Ask for the execution of a source and return the request's id."""
-        request: str = self._client.execute(
-            source,
-            silent=silent,
-            store_history=history and not silent,
-            allow_stdin=False,
-            stop_on_error=False,
-        )
-        return request
+    def send(self, source: str, *, silent: bool = False, history: bool = True, wishes: Json | None = None) -> str:
+        """Ask for the execution of a source and return the request's id; `wishes` are for the agent."""
+        asked = {
+            "silent": silent,
+            "store_history": history and not silent,
+            "allow_stdin": False,
+            "stop_on_error": False,
+        }
+        if wishes is None:
+            request: str = self._client.execute(source, **asked)
+            return request
+        content = {"code": source, "user_expressions": {}, **asked}
+        message = self._client.session.msg("execute_request", content, metadata={in_kernel.AGENT_MODULE: wishes})
+        self._client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
 
     def answer(self, request: str, collector: OutputCollector, deadline: float | None) -> Message | None:
         """Collect until the reply and idle have come; None when the deadline passes before the reply."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pytest_cells.artifacts import keep, put_back
-from pytest_cells.cache.trace import HISTORY, Artifact, Damaged, Trace, encode_outputs
+from pytest_cells.cache.trace import Artifact, Damaged, Trace, encode_outputs
 from pytest_cells.evaluator import Lifecycle, Skip
-from pytest_cells.plan import Hit, describe
+from pytest_cells.plan import Hit, describe_input
 from pytest_cells.report import MB, CellResult, large
 
 if TYPE_CHECKING:
@@ -26,6 +29,10 @@ class Cached(Lifecycle):
         if not isinstance(decision, Hit) or run.run.store is None:
             return None
         trace = decision.trace
+        percent = run.run.settings.cache.audit
+        if percent and random.random() * 100 < percent:  # a sample, no secret
+            run.audited, run.reason = trace, "audited: it would be cached"
+            return None
         try:
             restored = verify(run, trace, run.run.store)
         except (Damaged, OSError) as problem:
@@ -44,11 +51,11 @@ class Cached(Lifecycle):
         if result is None or result.status != "ok":
             run.run.forget(run.cell, run.inputs)
             return
-        if run.run.never_cached(run.cell):
+        if run.run.never_cached(run.cell) and not run.run.rung.trace(run).volatile:
             return
         run.run.passed(run.cell, run.inputs, run.outcome.duration_ms)
         if run.moved:
-            changed = ", ".join(describe(name) for name in run.moved)
+            changed = ", ".join(describe_input(name) for name in run.moved)
             run.notes.append(f"{run.notebook.name}::{run.cell.label} not stored, changed while it ran: {changed}")
             return
         if run.unattributed:
@@ -58,21 +65,19 @@ class Cached(Lifecycle):
             )
             return
         encoded = encode_outputs(run.outcome.outputs) if run.outcome.outputs else None
-        run.run.postpone(partial(store_trace, run, run.run.store, encoded))
+        run.run.postpone(partial(store_trace, run, run.run.store, run.run.rung.trace(run), encoded))
         if run.artifacts:  # the next cell may change them
             run.run.catch_up()
 
 
-def store_trace(run: CellRun, store: Store, outputs: bytes | None) -> None:
+def store_trace(run: CellRun, store: Store, seen: Trace, outputs: bytes | None) -> None:
     """Write outputs and artifacts first and the trace last: a trace that can be read is whole."""
     outcome = run.outcome
     assert outcome is not None
     max_bytes = run.run.settings.artifacts.store_max_mb * MB
     artifacts = keep(run.artifacts, run.run.folders, store, max_bytes)
-    trace = Trace(
-        lookup=run.run.walk.lookup(run.cell),
-        inputs=run.inputs,
-        writes={HISTORY: run.run.walk.below(run.cell, run.inputs)},
+    trace = msgspec.structs.replace(
+        seen,
         artifacts=artifacts,
         outputs=store.put_blob(outputs) if outputs is not None else None,
         error=outcome.error,

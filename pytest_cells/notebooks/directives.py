@@ -95,6 +95,7 @@ def _directives(notebook: str, cell: str, found: dict[str, Any], deps: list[str]
         xfail=found.get("xfail"),
         timeout=found.get("timeout"),
         cache=found.get("cache", True),
+        cache_anyway=found.get("cache", False),
         deps=tuple(deps),
         tags=tuple(tags),
     )

@@ -92,7 +92,7 @@ def describe(config: pytest.Config, settings: Settings) -> str:
         off = "--cells-no-cache" if config.getoption("cells_no_cache") else "pytest's cacheprovider is off"
         cache = f"off ({off})"
     else:
-        cache = f"{settings.shown(folder)} (chain{', forced' if settings.cache.force else ''})"
+        cache = f"{settings.shown(folder)} ({settings.cache.rung}{', forced' if settings.cache.force else ''})"
     kernel = settings.kernel.name or "as notebooks say"
     executor = "" if settings.kernel.executor == "jupyter" else f", executor: {settings.kernel.executor}"
     manager = f", kernel manager: {settings.kernel.manager}" if settings.kernel.manager else ""

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pytest_cells.settings import Settings
 
 FILES = ("*.ipynb",)
+RUNGS = ("traces", "chain", "off")
+DEFAULT_RUNG = "chain"
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -19,11 +21,21 @@ def add_options(parser: pytest.Parser) -> None:
     flag = group.addoption
     flag("--cells", action="store_true", help="Run the code cells of notebooks (.ipynb) as tests")
     flag("--cells-force", action="store_true", help="Execute every cell and refresh the cache")
-    flag("--cells-no-cache", action="store_true", help="Neither read nor write the cache")
+    flag("--cells-no-cache", action="store_true", help="Neither read nor write the cache: as --cells-cache=off")
+    flag(
+        "--cells-cache",
+        metavar="RUNG",
+        help="What a cached cell depends on: traces (what it was seen to read), chain (all above it); or off, no cache",
+    )
     flag(
         "--cells-cache-dir",
         metavar="DIR",
         help="Folder of the cache (default: in pytest's own cache folder, so that --cache-clear clears it)",
+    )
+    flag(
+        "--cells-audit",
+        metavar="PERCENT",
+        help="Execute so many of the cells that would be cached all the same; one that differs fails (default: 0)",
     )
     flag("--cells-explain", action="store_true", help="Say for each cell why it was cached or not")
     flag("--cells-report", metavar="PATH", help="Write the report as JSON; - prints it")
@@ -59,6 +71,7 @@ def add_options(parser: pytest.Parser) -> None:
     )
     ini = parser.addini
     ini("cells_files", "Globs of notebooks to collect, against name or path (default: *.ipynb)", type="args")
+    ini("cells_cache", "What a cached cell depends on: traces, chain or off (default: chain)")
     ini("cells_timeout", "Seconds a cell may take, 0 for no limit (default: 300)")
     ini("cells_notebook_timeout", "Seconds that a notebook may take from its first cell on (default: 0, no limit)")
     ini("cells_startup_timeout", "Seconds a kernel may take until it answers (default: 60)")
@@ -97,7 +110,9 @@ def read_settings(config: pytest.Config) -> Settings:
             rootdir=config.rootpath,
             cache=CacheSettings(
                 folder=cache_folder(config),
+                rung="traces" if cache_rung(config) == "traces" else "chain",
                 force=bool(config.getoption("cells_force")),
+                audit=_percent(config),
                 max_size_mb=_number(config, "cells_cache_max_size_mb", 2048.0),
             ),
             kernel=KernelSettings(
@@ -130,7 +145,7 @@ def read_settings(config: pytest.Config) -> Settings:
 def cache_folder(config: pytest.Config) -> Path | None:
     """Return where results are kept, or None where they are not."""
     given = config.getoption("cells_cache_dir")
-    if config.getoption("cells_no_cache"):
+    if cache_rung(config) == "off":
         if config.getoption("cells_force"):
             raise pytest.UsageError("--cells-force refreshes the cache and --cells-no-cache has none: give one of them")
         return None
@@ -138,6 +153,18 @@ def cache_folder(config: pytest.Config) -> Path | None:
         return Path(config.invocation_params.dir, Path(given).expanduser())
     cache = getattr(config, "cache", None)
     return Path(cache._cachedir, "d", "cells") if cache is not None else None
+
+
+def cache_rung(config: pytest.Config) -> str:
+    """Return what was asked of the cache: `traces`, `chain` or `off`. Raises UsageError for anything else."""
+    asked = _text(config, "cells_cache")
+    if config.getoption("cells_no_cache"):
+        if asked not in ("", "off") and config.getoption("cells_cache"):
+            raise pytest.UsageError(f"--cells-cache={asked} and --cells-no-cache: give one of them")
+        return "off"
+    if asked not in ("", *RUNGS):
+        raise pytest.UsageError(f"cells_cache: found {asked!r}, expected one of {', '.join(RUNGS)}")
+    return asked or DEFAULT_RUNG
 
 
 def worker_count(config: pytest.Config) -> int:
@@ -150,6 +177,15 @@ def shared_server(config: pytest.Config) -> tuple[str, str] | None:
     """Return the fork server that the controller has booted for its workers, if it has."""
     told = getattr(config, "workerinput", {}).get("cells_fork_server")
     return (told[0], told[1]) if told else None
+
+
+def _percent(config: pytest.Config) -> float:
+    """Return how many percent of the hits are to be audited; `5` and `5%` are the same. Raises UsageError."""
+    given = str(config.getoption("cells_audit") or "0").strip()
+    try:
+        return float(given.removesuffix("%"))
+    except ValueError:
+        raise pytest.UsageError(f"--cells-audit: found {given!r}, expected percent, such as 5") from None
 
 
 def _text(config: pytest.Config, name: str) -> str:

@@ -1,0 +1,1 @@
+"""The traces rung: what each cell read and wrote, and how state is brought back from that."""

@@ -1,0 +1,401 @@
+"""One notebook's kernel on the traces rung: it holds what the next cell needs, and that may be little."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from pytest_cells.cache.store import Store
+from pytest_cells.cache.trace import ABSENT, HISTORY, Damaged, Snapshot, Trace, Version
+from pytest_cells.errors import PrerequisiteFailed, PrerequisiteSkipped, StoreError
+from pytest_cells.evaluator import Executor, ObservingRunner
+from pytest_cells.in_kernel import AGENT
+from pytest_cells.judge import judge
+from pytest_cells.live import Filter, LiveKernel
+from pytest_cells.model import Cell, Json, Notebook, Outcome
+from pytest_cells.settings import Settings
+from pytest_cells.tracing.record import Record, inputs_of, read_record, writes_of
+from pytest_cells.tracing.seal import Sealer
+from pytest_cells.tracing.walk import Step, TraceWalk
+from pytest_cells.tracing.way import Replay, Restore, Way, find_way, reachable
+
+SNAPSHOT_S = 0.1
+"""A cell that took longer than this may leave snapshots of what it made."""
+UNOBSERVED = "the agent could not observe it"
+
+
+class _Surprise(Exception):
+    """Something in the kernel is not as the traces say: the way there was wrong."""
+
+
+class _NotRestored(_Surprise):
+    """A snapshot does not give back what was dumped: there is another way."""
+
+
+class TracedKernel(LiveKernel):
+    """A kernel that holds the state of a plain run, or as much of it as the next cell is known to touch.
+
+    What was not expected (a name that was touched and not brought back, a replay that differs, an error) is never
+    reported: the cells above are executed in a fresh kernel instead, each once, and then the cell again.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        notebook: Notebook,
+        walk: TraceWalk,
+        settings: Settings,
+        setup_codes: Sequence[str],
+        filters: Sequence[Filter],
+        around: Callable[[Cell, Callable[[], None]], bool],
+        meanwhile: Callable[[], None],
+        store: Store | None,
+        sealer: Sealer,
+    ) -> None:
+        super().__init__(executor, notebook, walk, settings, setup_codes, filters, around, meanwhile)
+        self._traces, self._store, self._sealer = walk, store, sealer
+        self._whole = True
+        """Whether the kernel has executed all cells above its position."""
+        self._distrust = bool(settings.cache.audit)
+        """Whether traces of this notebook led astray: from then on all cells above are executed."""
+        self._on_the_way = False
+        """Whether cells are executed only to bring state back."""
+        self._held: dict[str, Version] = {}
+        """What each name is worth in this kernel, where it has been brought back or written."""
+        self._slots: dict[str, Version] = {}
+        self._bad: set[str] = set()
+        """Snapshots that did not give back what was dumped."""
+        self.fell_back: list[str] = []
+        """Why state was brought back by executing everything, in words."""
+
+    def drop(self) -> None:
+        """Let the kernel go, and what is known of it."""
+        super().drop()
+        self._whole, self._held, self._slots = True, {}, {}
+
+    # -- bringing state back -------------------------------------------------------------------------------
+
+    def _reach(self, cell: Cell) -> None:
+        if self._runner is not None and (not self._runner.alive or self._position > cell.index):
+            self.drop()
+        if cell.blank:
+            return
+        if self._runner is None:
+            self._start()
+        way = None if self._distrust else self._way(cell)
+        if way is None and not self._distrust and self._position and not self._whole:
+            self.drop()
+            self._start()
+            way = self._way(cell)
+        while way is not None:
+            try:
+                self._go(way, cell)
+            except _NotRestored as problem:
+                self.fell_back.append(str(problem))
+                self.drop()
+                self._start()
+                way = self._way(cell)
+            except _Surprise as surprise:
+                self._give_up(str(surprise))
+                break
+            else:
+                return
+        self._execute_all_above(cell)
+
+    def _execute_all_above(self, cell: Cell) -> None:
+        """Bring the kernel to the cell as a plain run would."""
+        if not self._whole:
+            self.drop()
+        if self._runner is None:
+            self._start()
+        for above in self._notebook.cells[self._position : cell.index]:
+            if above.index not in self._traces.skipped:
+                self._replay(above)
+            self._position = above.index + 1
+
+    def _way(self, cell: Cell) -> Way | None:
+        """Return how to bring back what the cell may touch, or None where all above must be executed."""
+        assert self._runner is not None
+        if self._whole and self._position == cell.index:
+            return Way((), frozenset())
+        barrier = self._traces.last_barrier(cell.index)
+        first = self._position
+        if barrier is not None and barrier >= first:
+            if not self._whole:
+                return None
+            first = barrier + 1
+        told = self._request("names_of", source=cell.source)
+        if told is None or told.get("any"):
+            return None
+        versions = self._traces.versions(cell.index)
+        uses: dict[str, list[str]] = {}
+        for index in range(cell.index):
+            step = self._traces.steps.get(index)
+            if step is None:
+                continue
+            for name in step.writes:
+                uses.pop(name.partition(":")[2], None)
+            uses.update(step.trace.uses)
+        needed = reachable(told.get("names", []), uses, versions)
+        traces = {
+            index: self._traces.steps[index].trace for index in range(first, cell.index) if index in self._traces.steps
+        }
+        held = self._held if first == self._position else {**self._held, **self._all_held(first)}
+        way = find_way(needed, traces, first, cell.index, self._traces.versions, held, self._bad)
+        if way is None or first == self._position:
+            return way
+        prefix = tuple(Replay(index) for index in range(self._position, first) if index not in self._traces.skipped)
+        return Way(prefix + way.actions, way.needed)
+
+    def _all_held(self, index: int) -> dict[str, Version]:
+        """Return what the names are worth once all cells above a position were executed."""
+        versions = self._traces.versions(index)
+        return {name[4:]: version for name, version in versions.items() if name.startswith("var:")}
+
+    def _go(self, way: Way, cell: Cell) -> None:
+        """Bring state back. Raises _Surprise where something is not as it was."""
+        self._on_the_way = True
+        try:
+            for action in way.actions:
+                above = self._notebook.cells[action.index]
+                self._skip_to(above)
+                if isinstance(action, Restore):
+                    for snapshot in action.snapshots:
+                        self._load(snapshot, self._traces.steps[action.index].trace)
+                else:
+                    self._set_slots(above)
+                    self._replay(above)
+                    self._position = above.index + 1
+        finally:
+            self._on_the_way = False
+        if way.actions or self._position != cell.index:
+            self._skip_to(cell)
+            self._set_slots(cell)
+
+    def _skip_to(self, cell: Cell) -> None:
+        between = range(self._position, cell.index)
+        if any(index not in self._traces.skipped for index in between):
+            self._whole = False
+        self._position = max(self._position, cell.index)
+
+    def _set_slots(self, cell: Cell) -> None:
+        """Give ambient state the value that it has before a cell in a plain run."""
+        if self._whole:
+            return
+        versions = self._traces.versions(cell.index)
+        states: dict[str, str] = {}
+        for index in range(cell.index):
+            step = self._traces.steps.get(index)
+            if step is not None and index not in self._traces.skipped:
+                states.update(step.trace.slot_states)
+        due = {}
+        for name, version in versions.items():
+            slot = name.removeprefix("slot:")
+            if slot != name and self._slots.get(slot, "start") != version:
+                if slot not in states:
+                    raise _Surprise(f"{slot} cannot be set")
+                due[slot] = states[slot]
+                self._slots[slot] = version
+        if due:
+            failed = self._request("set_slots", slots=due)
+            if failed is None or failed.get("failed"):
+                raise _Surprise("ambient state cannot be set")
+
+    def _load(self, snapshot: Snapshot, trace: Trace) -> None:
+        """Load a snapshot into the kernel, and check that it is what was dumped."""
+        assert self._store is not None
+        self._bad.add(snapshot.digest)
+        shown = ", ".join(snapshot.names)
+        if not self._sealer.made(snapshot):
+            raise _NotRestored(f"the snapshot of {shown} was made by somebody else")
+        path = self._store.blob_path(snapshot.digest)
+        told = self._request("restore", path=str(path), digest=snapshot.digest)
+        versions = told.get("versions") if told is not None else None
+        if not isinstance(versions, dict):
+            raise _NotRestored(f"{shown} could not be restored")
+        for name in snapshot.names:
+            if versions.get(name) != trace.writes.get(f"var:{name}"):
+                raise _NotRestored(f"{name} was not what it had been when it was restored")
+            self._held[name] = trace.writes[f"var:{name}"]
+        self._bad.discard(snapshot.digest)
+
+    def _request(self, what: str, **arguments: Any) -> Json | None:
+        return cast(ObservingRunner, self._runner).request(what, {**arguments, **self._agent()})
+
+    def _give_up(self, why: str) -> None:
+        self.fell_back.append(why)
+        self._distrust = True
+        self.drop()
+
+    # -- executing -----------------------------------------------------------------------------------------
+
+    def execute(self, cell: Cell) -> tuple[dict[str, Version], Outcome]:
+        """Execute a cell that was reached; return what it read, and the outcome.
+
+        What a kernel that does not hold everything gives counts only where it touched nothing that is missing, and
+        passed: else all cells above are executed, and the cell again.
+        """
+        inputs, outcome = self._execute_once(cell)
+        if outcome is None:
+            if self._on_the_way:
+                raise _Surprise(self.fell_back[-1])
+            self._execute_all_above(cell)
+            inputs, outcome = self._execute_once(cell)
+            assert outcome is not None
+        return inputs, outcome
+
+    def _execute_once(self, cell: Cell) -> tuple[dict[str, Version], Outcome | None]:
+        self._check_dependencies(cell)
+        limit, whole = self._limit_now(cell)
+        static = self._traces.static(cell)
+        if cell.blank or self._runner is None:
+            self._traces.note(cell, Step(Trace(self._traces.lookup(cell), static, {}), executed=True))
+            return static, Outcome()
+        wishes = self._wishes(cell)
+        runner = cast(ObservingRunner, self._runner)
+        outcome = runner.execute(cell.source, timeout=limit, meanwhile=self._meanwhile, wishes=wishes)
+        self.peak_mb = max(self.peak_mb, self._runner.peak_mb or 0.0)
+        outcome = self._deadline_told(outcome, whole=whole)
+        record = read_record(outcome.observed)
+        error = judge(cell, outcome)
+        if not self._whole:
+            problem = self._problem(cell, record, outcome, failed=error is not None)
+            if problem is not None:
+                self._give_up(problem)
+                return static, None
+        if outcome.died:
+            self.deaths += 1
+            self.drop()
+            return static, outcome
+        inputs = self._note(cell, static, record or Record(barrier=[UNOBSERVED]), outcome, failed=error is not None)
+        self._position = cell.index + 1
+        return inputs, msgspec.structs.replace(outcome, outputs=self._filtered(outcome.outputs))
+
+    def _problem(self, cell: Cell, record: Record | None, outcome: Outcome, *, failed: bool) -> str | None:
+        """Return why what a kernel gave that does not hold everything does not count, or None."""
+        if outcome.died or outcome.timed_out or outcome.verdict == "skipped" or failed:
+            return f"cell {cell.label} did not pass"
+        if record is None:
+            return UNOBSERVED
+        if record.barrier:
+            return f"cell {cell.label}: {record.barrier[0]}"
+        state = self._traces.state(cell)
+        for name, version in record.reads.items():
+            wanted = state.version(f"var:{name}")
+            there = ABSENT if version is None else self._held.get(name, "") if version.startswith("?") else version
+            if wanted != there:
+                return f"cell {cell.label} touched {name}, which was not brought back"
+        return None
+
+    def _note(
+        self, cell: Cell, static: dict[str, Version], record: Record, outcome: Outcome, *, failed: bool
+    ) -> dict[str, Version]:
+        """Note what a cell did, in this kernel and in the notebook's walk."""
+        state = self._traces.state(cell)
+        record = self._conservative(record)
+        if failed:
+            record = msgspec.structs.replace(record, barrier=[*record.barrier, "it failed"])
+        if cell.directives.cache_anyway:
+            record = msgspec.structs.replace(record, volatile=[])
+        inputs = inputs_of(record, state, static, self._settings.rootdir)
+        lookup = self._traces.lookup(cell)
+        nonce = self._nonce() if record.volatile and record.barrier else ""
+        writes = writes_of(record, lookup, inputs, self._settings.rootdir, nonce)
+        trace = Trace(
+            lookup,
+            inputs,
+            writes,
+            duration_ms=round(outcome.duration_ms, 3),
+            uses=record.uses,
+            slot_states=record.slot_states,
+            snapshots=self._snapshots(record) if not failed else (),
+            volatile=tuple(record.volatile),
+            barrier=tuple(record.barrier),
+        )
+        for name, version in writes.items():
+            kind, _, rest = name.partition(":")
+            if kind == "var":
+                self._held[rest] = version
+            elif kind == "slot":
+                self._slots[rest] = version
+        known = self._traces.steps.get(cell.index)
+        differs = known is not None and not known.trace.volatile and dict(known.writes) != writes
+        if differs and not self._whole:
+            raise _Surprise(f"cell {cell.label} did something else when it was executed again")
+        self._traces.note(cell, Step(trace, executed=True))
+        return inputs
+
+    def _conservative(self, record: Record) -> Record:
+        """Draw the conclusions from what could not be observed."""
+        barrier, volatile, writes = list(record.barrier), list(record.volatile), dict(record.file_writes)
+        if record.unwatched:
+            barrier.append(f"files that are read outside Python cannot be seen ({record.unwatched})")
+        if record.foreign_writes and self._settings.shared_run:
+            volatile.append(f"it cannot be told whether it wrote {min(record.foreign_writes)}")
+        else:
+            writes |= record.foreign_writes
+        return msgspec.structs.replace(record, barrier=barrier, volatile=volatile, file_writes=writes)
+
+    def _nonce(self) -> str:
+        import time
+
+        return str(time.time_ns())
+
+    def _wishes(self, cell: Cell) -> Json:
+        wishes: Json = {"trace": True, "snapshot_s": SNAPSHOT_S, **self._agent()}
+        if not self._whole:
+            above = sum(1 for other in self._notebook.cells[: cell.index] if self._counts(other))
+            wishes["count"] = above
+        if self._store is not None and self._seals():
+            with contextlib.suppress(OSError):
+                wishes["folder"] = str(self._store.snapshot_folder())
+        return wishes
+
+    def _seals(self) -> bool:
+        """Tell whether snapshots can be sealed; say once where they cannot."""
+        try:
+            self._sealer.prepare()
+        except StoreError as error:
+            told = f"no snapshots are kept, so that cells above are executed again: {error}"
+            if told not in self.notes:
+                self.notes.append(told)
+            return False
+        return True
+
+    def _agent(self) -> Json:
+        """Return where the agent finds the rest of itself, and what it watches."""
+        ignored = [str(self._store.folder)] if self._store is not None else []
+        return {"agent": str(AGENT.parent), "project": str(self._settings.rootdir), "ignored": ignored}
+
+    def _counts(self, cell: Cell) -> bool:
+        return cell.index not in self._traces.skipped and not cell.blank
+
+    def _snapshots(self, record: Record) -> tuple[Snapshot, ...]:
+        """Take in the files that the agent has dumped."""
+        kept = []
+        for file in record.snapshots:
+            if self._store is None:
+                Path(file.path).unlink(missing_ok=True)
+                continue
+            with contextlib.suppress(OSError, Damaged):
+                self._store.take_in(Path(file.path), file.sha256)
+                kept.append(
+                    Snapshot(tuple(file.names), file.sha256, self._sealer.seal(file.sha256, file.names), file.size)
+                )
+        return tuple(kept)
+
+    def _replay_now(self, cell: Cell) -> None:
+        before = self._traces.steps.get(cell.index)
+        expected = dict(before.writes) if before is not None else None
+        was_whole = self._whole
+        super()._replay_now(cell)
+        after = self._traces.steps.get(cell.index)
+        if expected is not None and not was_whole and (after is None or dict(after.writes) != expected):
+            raise _Surprise(f"cell {cell.label} did something else when it was executed again")
+
+
+__all__ = ["HISTORY", "PrerequisiteFailed", "PrerequisiteSkipped", "TracedKernel"]

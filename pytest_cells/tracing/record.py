@@ -1,0 +1,152 @@
+"""What the agent observed of one cell, and what that makes of it as inputs and writes.
+
+Names of inputs, beside those of `cache/keys.py`: `var:NAME` a variable; `alone:NAME` which others share mutable
+objects with a variable that the cell overwrites; `path:FILE` a file's bytes, `list:FOLDER` what a folder holds;
+`envvar:NAME` an environment variable; `slot:NAME` ambient state; `@history` the last barrier above; `@chain`
+everything above, which barriers depend on; `@sources` the text of all cells above.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_cells.cache.trace import ABSENT, HISTORY, Version, digest_of
+from pytest_cells.model import Json
+from pytest_cells.plan import State
+
+CHAIN = "@chain"
+UNSEEDED = "unseeded"
+
+
+class SnapshotFile(msgspec.Struct, frozen=True):
+    """A component that the agent has dumped into a file."""
+
+    names: list[str]
+    path: str
+    sha256: str
+    size: int
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What the agent observed of one cell."""
+
+    reads: dict[str, str | None] = msgspec.field(default_factory=dict)
+    """By name, its Version before the cell; None for one that was not bound."""
+    alone: dict[str, str] = msgspec.field(default_factory=dict)
+    """By name that the cell overwrites unread, the names that shared mutable objects with it."""
+    writes: dict[str, str | None] = msgspec.field(default_factory=dict)
+    uses: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    """By name that was written, the names that its code may touch."""
+    files: dict[str, str] = msgspec.field(default_factory=dict)
+    file_writes: dict[str, str] = msgspec.field(default_factory=dict)
+    foreign_writes: dict[str, str] = msgspec.field(default_factory=dict)
+    env: dict[str, str] = msgspec.field(default_factory=dict)
+    env_writes: dict[str, str | None] = msgspec.field(default_factory=dict)
+    slots: dict[str, str] = msgspec.field(default_factory=dict)
+    slot_writes: dict[str, str] = msgspec.field(default_factory=dict)
+    slot_states: dict[str, str] = msgspec.field(default_factory=dict)
+    """Base64 of what sets a slot that was written, where it can be set."""
+    modules: list[str] = msgspec.field(default_factory=list)
+    unwatched: str | None = None
+    """Why readers and writers outside Python cannot be seen, where that is so."""
+    own: list[str] = msgspec.field(default_factory=list)
+    """Top-level names of the modules it may have used that are neither Python's nor installed."""
+    volatile: list[str] = msgspec.field(default_factory=list)
+    barrier: list[str] = msgspec.field(default_factory=list)
+    snapshots: list[SnapshotFile] = msgspec.field(default_factory=list)
+    spent_ms: float = 0.0
+
+
+def read_record(told: Json | None) -> Record | None:
+    """Return what the agent told, or None where it told nothing that can be read."""
+    if told is None:
+        return None
+    try:
+        return msgspec.convert(told, Record)
+    except msgspec.ValidationError:
+        return None
+
+
+def inputs_of(record: Record, state: State, static: Mapping[str, Version], rootdir: Path) -> dict[str, Version]:
+    """Return all inputs of a cell: what is known of it without running it, and what was observed."""
+    inputs = dict(static)
+    for name in record.reads:
+        inputs[f"var:{name}"] = state.version(f"var:{name}")
+    for name, others in record.alone.items():
+        inputs[f"alone:{name}"] = others
+    for path, version in record.files.items():
+        kind = "list" if version.startswith("list:") else "path"
+        inputs[f"{kind}:{shown(path, rootdir)}"] = version
+    for name, version in record.env.items():
+        inputs[f"envvar:{name}"] = version
+    for slot in record.slots:
+        inputs[f"slot:{slot}"] = state.version(f"slot:{slot}")
+    for name in record.own:
+        inputs[f"module:{name}"] = state.version(f"module:{name}")
+    if record.barrier:
+        inputs[CHAIN] = state.version(CHAIN)
+    return inputs
+
+
+def writes_of(
+    record: Record, lookup: str, inputs: Mapping[str, Version], rootdir: Path, nonce: str = ""
+) -> dict[str, Version]:
+    """Return what a cell wrote. `nonce` tells apart what the inputs cannot: of a cell that is executed every time."""
+    key = digest_of([lookup, dict(inputs), nonce])
+    writes: dict[str, Version] = {}
+    for name, version in record.writes.items():
+        writes[f"var:{name}"] = lineage(version, key)
+    for path, version in record.file_writes.items():
+        writes[f"path:{shown(path, rootdir)}"] = version
+    for name, value in record.env_writes.items():
+        writes[f"envvar:{name}"] = ABSENT if value is None else value_digest(value)
+    for slot, version in record.slot_writes.items():
+        writes[f"slot:{slot}"] = version
+    if record.barrier:
+        writes[HISTORY] = key
+    return writes
+
+
+def lineage(version: str | None, key: str) -> Version:
+    """Return the Version of a value that a cell made: one without a digest is what this trace made of its inputs."""
+    if version is None:
+        return ABSENT
+    if not version.startswith("?"):
+        return version
+    members = version.partition("&")[2]
+    made = digest_of([version, key])[:32]
+    return f"~{made}&{members}" if members else f"~{made}"
+
+
+def members_of(name: str, version: Version) -> tuple[str, ...]:
+    """Return the names of the component that a variable is of."""
+    members = version.partition("&")[2]
+    return tuple(members.split(",")) if members else (name,)
+
+
+def alone_version(name: str, state: State) -> Version:
+    """Return which other names share mutable objects with a variable now."""
+    version = state.versions.get(f"var:{name}", ABSENT)
+    return ",".join(other for other in members_of(name, version) if other != name)
+
+
+def value_digest(value: str) -> Version:
+    """Return the Version of an environment variable's value."""
+    return hashlib.sha256(os.fsencode(value)).hexdigest()
+
+
+def shown(path: str, rootdir: Path) -> str:
+    """Return a path relative to rootdir where it is inside, with forward slashes."""
+    found = Path(path)
+    return (found.relative_to(rootdir) if found.is_relative_to(rootdir) else found).as_posix()
+
+
+def told(value: Any) -> Json | None:
+    """Return what the agent told if it is an object at all."""
+    return value if isinstance(value, dict) else None

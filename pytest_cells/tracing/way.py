@@ -1,0 +1,106 @@
+"""Find the shortest way to the state that a cell needs: which cells to replay, which components to restore. Pure.
+
+The way goes through the notebook in order. A name comes from the last cell above that wrote it: restored where
+that cell left a snapshot of the name's component, else by replaying the cell, which needs names of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from pytest_cells.cache.trace import ABSENT, Snapshot, Trace, Version
+from pytest_cells.tracing.record import members_of
+
+
+@dataclass(frozen=True)
+class Restore:
+    """Load the components that a cell left."""
+
+    index: int
+    snapshots: tuple[Snapshot, ...]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Execute a cell again."""
+
+    index: int
+
+
+@dataclass(frozen=True)
+class Way:
+    """What to do, in order."""
+
+    actions: tuple[Restore | Replay, ...]
+    needed: frozenset[str]
+    """The names that will be as they were, beside those that the kernel holds."""
+
+
+def reachable(names: Iterable[str], uses: Mapping[str, Collection[str]], versions: Mapping[str, Version]) -> set[str]:
+    """Return the names that code which names some may touch: through functions, and through shared objects."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(uses.get(name, ()))
+            waiting.extend(members_of(name, versions.get(f"var:{name}", ABSENT)))
+    return found
+
+
+def find_way(
+    needed: Collection[str],
+    traces: Mapping[int, Trace],
+    first: int,
+    last: int,
+    versions: Callable[[int], Mapping[str, Version]],
+    held: Mapping[str, Version],
+    bad: Collection[str] = (),
+) -> Way | None:
+    """Return how to make `needed` names real before cell `last`, from a kernel that has come to cell `first`.
+
+    `traces` are those of the cells from `first` to `last`, by position; `versions` tells the State before a
+    position; `held` tells what the kernel's names are worth now; `bad` are snapshots that are of no use. None where
+    there is no way forward.
+    """
+    wanted = {name for name in needed if versions(last).get(f"var:{name}", ABSENT) != ABSENT}
+    actions: list[Restore | Replay] = []
+    for index in range(last - 1, first - 1, -1):
+        trace = traces.get(index)
+        if trace is None:
+            continue
+        written = {name.partition(":")[2] for name in trace.writes if name.startswith("var:")}
+        files = {name for name in trace.writes if name.startswith("path:")}
+        due = wanted & written
+        if due:
+            restored = _restored(due, trace, bad)
+            if restored is not None:
+                actions.append(Restore(index, tuple(restored)))
+                wanted -= {name for snapshot in restored for name in snapshot.names}
+            else:
+                if files:
+                    return None  # written twice in one run a file may hold more than after a plain run
+                actions.append(Replay(index))
+                before = versions(index)
+                read = {name.partition(":")[2] for name in trace.inputs if name.startswith("var:")}
+                wanted -= {name for name in written if f"var:{name}" not in trace.inputs}
+                wanted |= {name for name in read if before.get(f"var:{name}", ABSENT) != ABSENT}
+    start = versions(first)
+    if any(held.get(name, ABSENT) != start.get(f"var:{name}", ABSENT) for name in wanted):
+        return None
+    return Way(tuple(reversed(actions)), frozenset(needed))
+
+
+def _restored(due: Collection[str], trace: Trace, bad: Collection[str]) -> list[Snapshot] | None:
+    found: list[Snapshot] = []
+    for name in sorted(due):
+        if trace.writes[f"var:{name}"] == ABSENT:
+            return None  # it was deleted: only the cell itself can do that
+        snapshot = next((kept for kept in trace.snapshots if name in kept.names and kept.digest not in bad), None)
+        if snapshot is None:
+            return None
+        if snapshot not in found:
+            found.append(snapshot)
+    return found

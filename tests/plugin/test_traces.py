@@ -1,0 +1,193 @@
+"""The traces rung through the plugin: after an edit only what can have changed is executed."""
+
+import json
+
+import pytest
+
+from pytest_cells.testing import code
+
+pytestmark = pytest.mark.kernel
+NB = "nb.ipynb"
+TRACES = "--cells-cache=traces"
+
+
+@pytest.fixture(autouse=True)
+def _own_key(tmp_path_factory, monkeypatch):
+    """Keep the key of snapshots out of the home folder."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+
+
+@pytest.fixture
+def statuses(cells_project):
+    """Run a notebook of some cells and return what became of each."""
+
+    def run(*cells, arguments=()):
+        cells_project.notebook(NB, *cells)
+        result = cells_project.run(TRACES, *arguments)
+        run.result = result
+        return result.statuses(NB)
+
+    return run
+
+
+def test_only_dependent_cells_run(statuses):
+    """A changed value reaches the cells that read it, and stops where it makes no difference."""
+    assert ["ok"] * 4 == statuses("x = 1", "y = 2", "z = x > 0", "print(y, z)")
+    assert ["cached"] * 4 == statuses("x = 1", "y = 2", "z = x > 0", "print(y, z)")
+    assert ["ok", "cached", "ok", "cached"] == statuses("x = 5", "y = 2", "z = x > 0", "print(y, z)")
+    assert ["ok", "cached", "ok", "ok"] == statuses("x = -5", "y = 2", "z = x > 0", "print(y, z)")
+    assert ["cached"] * 4 == statuses("x = 5", "y = 2", "z = x > 0", "print(y, z)")
+
+
+def test_comments_and_blank_lines_at_the_end(statuses):
+    """A comment changes nothing, so no kernel is started."""
+    statuses("x = 1  # one", "assert x == 1")
+    assert ["cached", "cached"] == statuses("# the first\nx = 1", "assert x == 1  # sure\n\n")
+    assert 0 == statuses.result.report.kernels.started
+
+
+def test_state_comes_back_without_what_is_not_needed(statuses):
+    """An edited cell finds what it needs, and slow cells that it does not need are not executed again."""
+    cells = ["a = [1, 2]", "b = a", "import os\nloud = os.environ.get('NONE')", "b.append(3)", "assert a == [1, 2, 3]"]
+    statuses(*cells)
+    cells[4] = "assert a is b and a == [1, 2, 3], a"
+    assert ["cached"] * 4 + ["ok"] == statuses(*cells)
+
+
+def test_a_failure_is_confirmed_in_a_kernel_that_holds_everything(statuses):
+    """A cell that fails where state was brought back is executed again after all cells above it."""
+    cells = ["import json", "x = 1", "assert x == 1"]
+    statuses(*cells)
+    cells[2] = "assert x == 2, json.dumps(sorted(n for n in ('x', 'json')))"
+    assert ["cached", "cached", "error"] == statuses(*cells)
+    assert "AssertionError" == statuses.result.cell(NB, 2).error.ename
+
+
+def test_changed_data_file(cells_project, statuses):
+    """A file that a cell read is part of what it depends on, without any declaration."""
+    cells_project.file("data.txt", "1")
+    cells = ["x = open('data.txt').read()", "y = 2", "print(x)"]
+    statuses(*cells)
+    cells_project.file("data.txt", "2")
+    assert ["ok", "cached", "ok"] == statuses(*cells)
+
+
+def test_file_that_was_absent(cells_project, statuses):
+    """That a file was not there is part of it too."""
+    cells = ["import os\nthere = os.path.exists('flag')", "print(there)"]
+    statuses(*cells)
+    assert ["cached", "cached"] == statuses(*cells)
+    cells_project.file("flag", "")
+    assert ["ok", "ok"] == statuses(*cells)
+
+
+def test_changed_environment_variable(monkeypatch, statuses):
+    """A variable of the environment that a cell read is part of what it depends on."""
+    monkeypatch.setenv("TESTED_LEVEL", "1")
+    cells = ["import os\nlevel = os.environ['TESTED_LEVEL']", "x = 1", "print(level)"]
+    statuses(*cells)
+    monkeypatch.setenv("TESTED_LEVEL", "2")
+    assert ["ok", "cached", "ok"] == statuses(*cells)
+
+
+def test_changed_module(cells_project, statuses):
+    """A project module is part of the cells that use it."""
+    cells_project.file("tested_helpers.py", "def f():\n    return 1\n")
+    cells = ["import tested_helpers", "x = 1", "y = tested_helpers.f()", "assert x"]
+    statuses(*cells)
+    cells_project.file("tested_helpers.py", "def f():\n    return 2\n")
+    assert ["ok", "cached", "ok", "cached"] == statuses(*cells)
+
+
+def test_unseeded_random_numbers_run_always(statuses):
+    """What draws random numbers that nothing has seeded is never taken from the cache; seeded ones are."""
+    cells = ["import random", "x = random.random()", "random.seed(3)", "y = random.random()"]
+    statuses(*cells)
+    assert ["cached", "ok", "cached", "cached"] == statuses(*cells)
+    assert "nothing has seeded" in statuses.result.cell(NB, 1).reason
+
+
+def test_cached_all_the_same(statuses):
+    """With cache=on the author answers for what cannot be repeated, and only as long as it stands there."""
+    clock = "import datetime\nyear = datetime.date.today().year"
+    assert ["ok"] == statuses(f"# cells: cache=on\n{clock}")
+    assert ["cached"] == statuses(f"# cells: cache=on\n{clock}")
+    assert ["ok"] == statuses(clock)
+    assert ["ok"] == statuses(clock)
+
+
+def test_unknown_effects_make_a_barrier(statuses):
+    """What cannot be attributed depends on all above it, and all below depends on it."""
+    cells = ["x = 1", "exec('y = x')", "z = 3"]
+    statuses(*cells)
+    assert ["cached"] * 3 == statuses(*cells)
+    assert ["ok", "ok", "ok"] == statuses("x = 2", *cells[1:])
+
+
+def test_one_cell_by_node_id(cells_project, statuses):
+    """A selected cell finds the state of cells that are not selected, and is cached by what it reads."""
+    cells_project.notebook(NB, code("x = 1", id="a"), code("y = 2", id="b"), code("print(x)", id="c"))
+    cells_project.run(TRACES)
+    cells_project.notebook(NB, code("x = 1", id="a"), code("y = 3", id="b"), code("print(x)", id="c"))
+    assert "cached" == cells_project.run(TRACES, f"{NB}::c").cell(NB, 2).status
+    cells_project.notebook(NB, code("x = 7", id="a"), code("y = 3", id="b"), code("print(x)", id="c"))
+    assert "ok" == cells_project.run(TRACES, f"{NB}::c").cell(NB, 2).status
+
+
+def test_snapshots_bring_back_what_took_long(cells_project, statuses):
+    """What took long to make is restored, and only this user's own snapshots are loaded."""
+    slow = "import time\ntime.sleep(0.3)\ndata = list(range(1000))"
+    statuses(slow, "n = len(data)")
+    assert ["cached", "ok"] == statuses(slow, "n = len(data) + 1")
+    assert [] == statuses.result.report.runs[0].large_artifacts
+    traces = list((cells_project.path / ".pytest_cache/d/cells/traces").rglob("*.trace"))
+    assert any(json.loads(path.read_bytes().partition(b"\n")[2])["snapshots"] for path in traces)
+
+
+def test_snapshots_of_somebody_else_are_not_loaded(cells_project, statuses, tmp_path_factory, monkeypatch):
+    """With another key the cells above are executed instead."""
+    slow = "import time\ntime.sleep(0.3)\ndata = list(range(1000))"
+    statuses(slow, "n = len(data)")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("other")))
+    assert ["cached", "ok"] == statuses(slow, "n = len(data) + 2")
+
+
+def test_audit(cells_project, statuses):
+    """With --cells-audit hits are executed all the same; one that gives something else fails, and is forgotten."""
+    cells = ["import time\nt = time.perf_counter()", "x = 1"]
+    statuses(*cells)
+    assert ["cached", "cached"] == statuses(*cells)
+    assert ["error", "skipped"] == statuses(*cells, arguments=["--cells-audit=100"])
+    assert "AuditDiffers" == statuses.result.cell(NB, 0).error.ename
+    assert ["ok", "cached"] == statuses(*cells)
+
+
+@pytest.mark.parametrize("given", ["-1", "101", "many"])
+def test_audit_of_no_percent(cells_project, given):
+    """What is no percentage is refused."""
+    cells_project.notebook(NB, "x = 1")
+    result = cells_project.pytest("--cells", f"--cells-audit={given}")
+    assert 4 == result.ret
+    assert "--cells-audit" in result.stderr.str()
+
+
+def test_kernel_that_dies(statuses):
+    """A death is a failure of its cell, and cells below go on, with their state brought back."""
+    cells = ["x = 1", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "print(x)"]
+    assert ["ok", "error", "skipped"] == statuses(*cells)
+
+
+def test_rung_is_told(cells_project):
+    """Header and report say what cached cells depend on."""
+    cells_project.notebook(NB, "x = 1")
+    result = cells_project.run(TRACES)
+    assert "(traces)" in result.stdout
+    assert "traces" == result.report.cache.rung
+
+
+def test_wrong_rung(cells_project):
+    """A misspelt rung is refused."""
+    cells_project.notebook(NB, "x = 1")
+    result = cells_project.pytest("--cells", "--cells-cache=trace")
+    assert 4 == result.ret
+    assert "expected one of traces, chain, off" in result.stderr.str()
