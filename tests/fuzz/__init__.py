@@ -1,0 +1,1 @@
+"""Differential fuzzing: what an incremental run tells must be what a run of everything tells."""

@@ -1,0 +1,165 @@
+"""Compare incremental runs of random notebooks with runs of everything, for as long as is wanted.
+
+    python tests/fuzz --seed 7 --runs 50 --cache traces
+
+Opt-in: pytest runs a few seconds of it in tests/kernel/test_fuzz.py. Exit status 1 where anything differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import re
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from fuzz.grammar import STEPS, Author  # noqa: E402
+from fuzz.harness import RUNGS, Lab, Tally, altered_agent, shown  # noqa: E402
+from fuzz.kinds import CHAIN_SEES, FAMILIES, KINDS  # noqa: E402
+from fuzz.pairs import PAIRS, complaints  # noqa: E402
+from fuzz.shrink import reproducer, shrink  # noqa: E402
+
+LIBRARIES = ("numpy", "pandas", "matplotlib.pyplot", "sklearn.linear_model", "sklearn.tree")
+PRELOAD = tuple(name for name in LIBRARIES if importlib.util.find_spec(name.partition(".")[0]) is not None)
+
+
+def main() -> int:
+    """Fuzz, print the table, and return the exit status."""
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # kernels end and folders go then too
+    options = _options()
+    families = options.kinds or sorted(CHAIN_SEES if options.cache == "chain" else FAMILIES)
+    end = time.monotonic() + options.minutes * 60 if options.minutes else float("inf")
+    tally, failed = Tally(), 0
+    print(f"{len(KINDS)} kinds of statements, {len(families)} of {len(FAMILIES)} families; first seed {options.seed}")
+    with contextlib.ExitStack() as stack:
+        agent = stack.enter_context(altered_agent(options.alter)) if options.alter else options.agent
+        lab = stack.enter_context(Lab(options.cache, () if options.no_preload else PRELOAD, agent))
+        if options.pairs:
+            return _pairs(lab, options.only, options.verbose)
+        if options.check_kinds:
+            return _check_kinds(lab, options.seed, families)
+        for seed in range(options.seed, options.seed + options.runs):
+            if time.monotonic() >= end:
+                break
+            failed += _one(lab, seed, families, options, tally)
+            if failed >= options.failures:
+                print(f"stopped after {failed} failures")
+                break
+    print("\n".join(tally.lines()))
+    if options.verbose:
+        for title, counted in (("barriers and volatile cells", tally.ladder), ("fallbacks", tally.fell_back)):
+            print(f"\n{title}:")
+            print("\n".join(f"{count:>6}  {why}" for why, count in counted.most_common(40)))
+    return 1 if failed or tally.unsettled else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="tests/fuzz", description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=0, help="the first seed; each notebook has one of its own")
+    parser.add_argument("--runs", type=int, default=20, help="how many notebooks")
+    parser.add_argument("--steps", type=int, default=STEPS, help="how many edits a notebook")
+    parser.add_argument("--minutes", type=float, default=0.0, help="stop after so long")
+    parser.add_argument("--cache", choices=RUNGS, default="traces", help="the rung that is tried")
+    parser.add_argument("--kinds", type=lambda text: text.split(","), help=f"families: {', '.join(FAMILIES)}")
+    parser.add_argument("--agent", type=Path, help="a folder that takes the place of pytest_cells/in_kernel")
+    parser.add_argument(
+        "--alter", nargs=3, action="append", metavar=("FILE", "OLD", "NEW"), help="change the text of the agent's files"
+    )
+    parser.add_argument("--no-preload", action="store_true", help="kernels import libraries themselves")
+    parser.add_argument("--failures", type=int, default=5, help="stop after so many notebooks with problems")
+    parser.add_argument("--shrink", type=float, default=60.0, help="seconds to make a failing case smaller")
+    parser.add_argument("--only", default="", help="pairs with a name that this regular expression finds")
+    parser.add_argument("--pairs", action="store_true", help="run the pairs written by hand instead")
+    parser.add_argument("--check-kinds", action="store_true", help="see that each kind runs, the same in two full runs")
+    parser.add_argument("--verbose", action="store_true", help="tell each run, and why cells are barriers")
+    return parser.parse_args()
+
+
+def _pairs(lab: Lab, only: str, verbose: bool) -> int:  # noqa: FBT001
+    """Run the pairs written by hand; return 1 where one does not hold."""
+    failed = imprecise = ran = 0
+    for pair in PAIRS:
+        if not re.search(only, pair.name) or (lab.rung == "chain" and not pair.seen_by_chain):
+            continue
+        if any(importlib.util.find_spec(library) is None for library in pair.libraries):
+            continue
+        ran += 1
+        wrong, needless = complaints(lab, pair)
+        failed += bool(wrong)
+        imprecise += bool(needless) and lab.rung == "traces"
+        for complaint in wrong:
+            print(f"{pair.name}: {complaint}", flush=True)
+        if needless and verbose and lab.rung == "traces":
+            print(f"{pair.name}: {'; '.join(needless)}", flush=True)
+    print(f"{ran} pairs, {failed} wrong, {imprecise} with a cell executed needlessly")
+    return min(failed, 1)
+
+
+def _check_kinds(lab: Lab, seed: int, families: list[str]) -> int:
+    """Tell which kinds fail or differ between two full runs although they should not; return how many differ."""
+    kinds = [kind for kind in KINDS if kind.family in families]
+    wrong = 0
+    for at in range(0, len(kinds), 12):
+        version, placed = Author(seed + at, families).sample(kinds[at : at + 12])
+        one, other = lab.twice(version)
+        for told, again in zip(one.cells, other.cells, strict=True):
+            kind = placed.get(told.id)
+            title = kind.template if kind else told.id
+            if told.verdict != again.verdict or (told.id not in version.unstable and shown(told) != shown(again)):
+                wrong += 1
+                print(f"differs: {title}\n{shown(told)}\n{shown(again)}\n")
+            elif told.status != "ok" and kind is not None and kind.family != "checks":
+                print(f"{told.status}: {title!r}: {told.reason} {told.error or ''}")
+    print(f"{len(kinds)} kinds, {wrong} differ between two full runs")
+    return min(wrong, 1)
+
+
+def _one(lab: Lab, seed: int, families: list[str], options: argparse.Namespace, tally: Tally) -> int:
+    """Run one notebook through its edits; return 1 where something differs, and tell what."""
+    versions = Author(seed, families, declare=options.cache == "chain").versions(options.steps)
+    tally.notebooks += 1
+    try:
+        for number, (version, compared) in enumerate(zip(versions, lab.case(versions), strict=True)):
+            tally.add(version, compared)
+            if options.verbose:
+                statuses = "".join(
+                    {"cached": "c", "ok": ".", "error": "E"}.get(c.status, "s") for c in compared.incremental.cells
+                )
+                why = f"  fell back: {compared.incremental.fallbacks[0]}" if compared.incremental.fallbacks else ""
+                print(f"seed {seed} step {number} {statuses:<16} {version.edit}{why}")
+            for problem in compared.unsettled:
+                print(
+                    f"seed {seed} step {number}: two full runs differ: {problem.kind} at {problem.cell}\n{problem.told}"
+                )
+                print(dict(version.cells).get(problem.cell))
+            if compared.problems:
+                _tell(lab, seed, versions[: number + 1], compared.problems, options.shrink)
+                return 1
+    except Exception:
+        tally.problems["crash"] += 1
+        traceback.print_exc()
+        print(reproducer(versions, (), seed))
+        return 1
+    return 0
+
+
+def _tell(lab: Lab, seed: int, versions: list, problems: list, budget_s: float) -> None:  # type: ignore[type-arg]
+    print(f"\nseed {seed}, step {len(versions) - 1} ({versions[-1].edit}):")
+    for problem in problems:
+        print(f"{problem.kind} at {problem.cell}\n{problem.told}\n")
+    if budget_s:
+        versions, again = shrink(lab, versions, frozenset(problem.kind for problem in problems[:1]), budget_s)
+        print("it did not come again" if not again else "smaller:")
+        problems = again or problems
+    print(reproducer(versions, problems, seed), "\n", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1943 @@
+"""Notebooks and edits written by hand: each a way in which a cache can be made to tell what is no longer true.
+
+They hold for any rung. `rerun` are the cells that have to be executed after the edit, whatever else is; `cached`
+those that a rung which observes cells takes from the cache, since nothing that they read has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fuzz.harness import Lab, Version
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A notebook and an edit."""
+
+    name: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    rerun: tuple[int, ...] = ()
+    """Positions after the edit of the cells that must be executed."""
+    cached: tuple[int, ...] = ()
+    """Positions after the edit of the cells that need not be executed, and are not where cells are observed."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    changed: Mapping[str, str | None] = field(default_factory=dict)
+    """What the author's files become; None for one that is removed."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    changed_env: Mapping[str, str | None] = field(default_factory=dict)
+    unstable: tuple[int, ...] = ()
+    """Positions of the cells that tell something else in every run."""
+    seen_by_chain: bool = True
+    """Whether the chain rung promises it, once files and variables are declared."""
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """The libraries that it needs and that are not there wherever the tests are run."""
+        return ("sklearn",) if any("sklearn" in source for source in (*self.before, *self.after)) else ()
+
+    def versions(self, rung: str) -> list[Version]:
+        """Return the project before and after the edit, with what the chain rung must be told."""
+        files = {name: text for name, text in {**self.files, **self.changed}.items() if text is not None}
+        env = {name: text for name, text in {**self.env, **self.changed_env}.items() if text is not None}
+        told = sorted({*self.files, *self.changed} & set(self.files) & set(files))
+        told += [f"env:{name}" for name in sorted({*self.env, *self.changed_env})]
+        removed = frozenset(name for name, text in self.changed.items() if text is None and name not in self.files)
+        head = f'# cells: deps="{",".join(told)}"\n' if told and rung == "chain" else ""
+        return [
+            Version(_cells(self.before, head), self.files, self.env, _ids(self.unstable)),
+            Version(_cells(self.after, head), files, env, _ids(self.unstable), removed=removed, edit=self.name),
+        ]
+
+
+def complaints(lab: Lab, pair: Pair) -> tuple[list[str], list[str]]:
+    """Run a pair; return what is wrong, and what was executed although it need not have been."""
+    version = pair.versions(lab.rung)
+    compared = next(lab.case(version, first=1))
+    wrong = [f"{problem.kind} at {problem.cell}\n{problem.told}" for problem in compared.problems]
+    wrong += [f"two full runs differ at {problem.cell}\n{problem.told}" for problem in compared.unsettled]
+    told = compared.incremental.cells
+    wrong += [f"n{at} was not executed: {told[at].reason}" for at in pair.rerun if told[at].status == "cached"]
+    needless = [f"n{at} was executed: {told[at].reason}" for at in pair.cached if told[at].status != "cached"]
+    return wrong, needless
+
+
+def _cells(sources: Sequence[str], head: str) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (f"n{number}", source if source.startswith("%%") else head + source) for number, source in enumerate(sources)
+    )
+
+
+def _ids(positions: Sequence[int]) -> frozenset[str]:
+    return frozenset(f"n{number}" for number in positions)
+
+
+def edit(name: str, before: Sequence[str], edits: Mapping[int, str] | None = None, **more: object) -> Pair:
+    """Return a pair in which some cells become others; those must be executed, unless more is said."""
+    edits = edits or {}
+    after = [edits.get(number, source) for number, source in enumerate(before)]
+    more.setdefault("rerun", tuple(edits))
+    more = {key: tuple(value) if isinstance(value, list) else value for key, value in more.items()}
+    return Pair(name, tuple(before), tuple(after), **more)  # type: ignore[arg-type]
+
+
+def cells(name: str, before: Sequence[str], after: Sequence[str], **more: object) -> Pair:
+    """Return a pair in which cells come, go or change places."""
+    more = {key: tuple(value) if isinstance(value, list) else value for key, value in more.items()}
+    return Pair(name, tuple(before), tuple(after), **more)  # type: ignore[arg-type]
+
+
+OTHER_CACHES = (
+    # What another cache was seen to tell wrongly, with nothing declared here.
+    edit("changed value", ["x = 1", "y = x + 1\nprint(y)"], {0: "x = 100"}, rerun=[0, 1]),
+    edit(
+        "broken function", ["def f(x): return x * 2", "assert f(3) == 6"], {0: "def f(x): return x + 2"}, rerun=[0, 1]
+    ),
+    cells("deleted definition", ["x = 1", "print(x)"], ["print(x)"], rerun=[0]),
+    cells(
+        "swapped cells",
+        ["x = 1", "x = x * 2", "x = x + 3", "print(x)"],
+        ["x = 1", "x = x + 3", "x = x * 2", "print(x)"],
+        rerun=[1, 2, 3],
+        cached=[0],
+    ),
+    cells(
+        "equal cells",
+        ["n = 0", "n += 1", "n += 1", "print(n)"],
+        ["n = 0", "n += 1", "n += 1", "n += 1", "print(n)"],
+        rerun=[3, 4],
+    ),
+    cells(
+        "another notebook's first cell",
+        ["import math", "assert math.pi > 3"],
+        ["import math", "assert math.e > 2", "print(math.tau)"],
+        rerun=[1, 2],
+    ),
+    edit("only the last cell", ["x = 1", "print(x)"], {1: "print(x + 1)"}, cached=[0]),
+    edit(
+        "setup constant",
+        ["V = 1\nimport math", "def scaled(x):\n    return x * V", "print(scaled(2))"],
+        {0: "V = 2\nimport math"},
+        rerun=[0, 2],
+    ),
+    edit("white space inside a string", ['s = """a  \n"""\nprint(len(s))'], {0: 's = """a\n"""\nprint(len(s))'}),
+    edit("same draw for ever", ["import random\nprint(random.random())"], unstable=[0], rerun=[0], seen_by_chain=False),
+    edit("unknown magic", ["x = 1", "%nosuchmagic"], rerun=[1]),
+    edit(
+        "patched json",
+        ["import json\njson.dumps = lambda *a, **k: 'nonsense'", "x = 1", "print(json.dumps(1), x)"],
+        {1: "x = 2"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "file read by json",
+        ["import json\nv = json.load(open('in.json'))", "print(v)"],
+        files={"in.json": "1"},
+        changed={"in.json": "2"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "deleted artifact",
+        [
+            "import os\nos.makedirs('artifacts', exist_ok=True)\nopen('artifacts/a.txt', 'w').write('1')\nNone",
+            "print(open('artifacts/a.txt').read())",
+        ],
+        changed={"artifacts/a.txt": None},
+        seen_by_chain=True,
+    ),
+    cells("inserted redefinition", ["x = 1", "print(x)"], ["x = 1", "x = 2", "print(x)"], rerun=[1, 2], cached=[0]),
+    edit("value no longer equal", ["x = 4", "assert x % 2 == 0"], {0: "x = 5"}, rerun=[0, 1]),
+)
+CAUSES = (
+    # What the prototype's fuzzing and its review found, in the order of the study.
+    edit("idempotent store", ["M = 3", "M = 3", "print(M)"], {0: "M = 4"}),
+    edit(
+        "idempotent reseed",
+        ["import random\nrandom.seed(1)", "random.seed(1)", "print(random.random())"],
+        {0: "import random\nrandom.seed(2)"},
+    ),
+    edit(
+        "stored below a wildcard read",
+        ["x = 1", "print(globals().get('x'))\nx = 2", "print(x)"],
+        {0: "x = 5"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "called function reads what is overwritten",
+        ["x = 1\ndef f():\n    return x", "y = f()\nx = 10", "print(x, y)"],
+        {0: "x = 2\ndef f():\n    return x"},
+        rerun=[0, 1, 2],
+    ),
+    edit(
+        "redefined name held by a list",
+        ["def h(): return 1\nfl = [h]", "def h(): return 2", "print(fl[0](), h())"],
+        {0: "def h(): return 3\nfl = [h]"},
+        rerun=[0, 2],
+    ),
+    edit(
+        "old and new function in one list",
+        ["def h(): return 1\nfl = [h]", "def h(): return 2", "fl.append(h)", "print([f() for f in fl])"],
+        {3: "print([f() for f in fl], h is fl[1], h is fl[0])"},
+    ),
+    edit(
+        "frames that share blocks",
+        ["import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})\ndg = df[:]", "dg.loc[0, 'a'] = 9", "print(df, dg)"],
+        {1: "dg.loc[0, 'a'] = 8"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "frames that share blocks, restored",
+        [
+            "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})\ndg = df[:]",
+            "x = 1",
+            "dg.loc[0, 'a'] = x\nprint(df, dg)",
+        ],
+        {2: "dg.loc[1, 'a'] = x\nprint(df, dg)"},
+    ),
+    edit(
+        "generator resumes",
+        [
+            "k = 1\ndef g():\n    while True:\n        yield k\ngen = g()",
+            "print(next(gen))",
+            "k = 2",
+            "print(next(gen))",
+        ],
+        {2: "k = 3"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "generator needs its names",
+        ["k = 1\ndef g():\n    while True:\n        yield k\ngen = g()", "next(gen)", "print(next(gen))"],
+        {2: "print(next(gen), 'again')"},
+    ),
+    edit(
+        "listing of the project",
+        ["import os\nprint(sorted(n for n in os.listdir() if n.endswith('.txt')))"],
+        files={"a.txt": "1"},
+        changed={"b.txt": "2"},
+        rerun=[0],
+        seen_by_chain=False,
+    ),
+    edit(
+        "looked before it was made",
+        ["import os\nfirst = not os.path.exists('made.txt')\nopen('made.txt', 'w').write('x')\nprint(first)"],
+        rerun=[0],
+        seen_by_chain=False,
+    ),
+    edit(
+        "pickling leaves a trace on classes",
+        [
+            "class A:\n    b = 1\n    a = 2\nx = A()",
+            "import copy\ny = copy.copy(x)",
+            "print([k for k in vars(A) if not k.startswith('__')])",
+        ],
+        {2: "print([k for k in vars(A) if not k.startswith('__')], 1)"},
+    ),
+    edit(
+        "shared closure cell",
+        [
+            "def make():\n    n = 0\n    def inc():\n        nonlocal n\n        n += 1\n        return n\n    def get():\n        return n\n    return inc, get\ninc, get = make()",
+            "inc()",
+            "print(get())",
+        ],
+        {2: "print(inc(), get())"},
+    ),
+    edit(
+        "set literal",
+        ["s = {'a', 'b', 'c'}", "s.add('d')", "print(sorted(s))"],
+        {0: "s = {'a', 'b', 'e'}"},
+        rerun=[0, 1, 2],
+    ),
+    edit(
+        "library holds the live object",
+        [
+            "import logging\nclass H(logging.Handler):\n    n = 0\n    def emit(self, record): self.n += 1\nh = H()\nlogging.getLogger('fz').addHandler(h)",
+            "logging.getLogger('fz').error('x')",
+            "print(h.n)",
+        ],
+        {2: "logging.getLogger('fz').error('y')\nprint(h.n)"},
+    ),
+    edit(
+        "library calls the notebook",
+        [
+            "import logging\nseen = []\nclass H(logging.Handler):\n    def emit(self, record): seen.append(record.getMessage())\nlogging.getLogger('fz').addHandler(H())",
+            "logging.getLogger('fz').error('x')",
+            "print(seen)",
+        ],
+        {1: "logging.getLogger('fz').error('z')"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "singledispatch",
+        [
+            "from functools import singledispatch\n@singledispatch\ndef told(x): return 'other'",
+            "told.register(int, lambda x: 'int')",
+            "print(told(1))",
+        ],
+        {1: "told.register(str, lambda x: 'str')"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "singledispatch, edited itself",
+        ["from functools import singledispatch\n@singledispatch\ndef told(x): return 'other'", "print(told(1))"],
+        {0: "from functools import singledispatch\n@singledispatch\ndef told(x): return 'none'"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "library that peeks at frames",
+        ["x = 1", "import peek\nprint(peek.peek('x'))"],
+        {0: "x = 2"},
+        files={"peek.py": "import sys\ndef peek(name):\n    return sys._getframe(1).f_globals[name]\n"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "project function patches a library",
+        ["import patch\npatch.patch(1)", "import math\nprint(math.tau)"],
+        {0: "import patch\npatch.patch(2)"},
+        files={"patch.py": "def patch(n):\n    import math\n    math.tau = n\n"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "project function patches a library, edited there",
+        ["import patch\npatch.patch()", "import math\nprint(math.tau)"],
+        files={"patch.py": "def patch():\n    import math\n    math.tau = 1\n"},
+        changed={"patch.py": "def patch():\n    import math\n    math.tau = 2\n"},
+        rerun=[0, 1],
+    ),
+    cells("deleted, then bound", ["x = 1", "del x\nx = 2", "print(x)"], ["del x\nx = 2", "print(x)"], rerun=[0]),
+    edit(
+        "un-aliased by the edit",
+        ["a = [1]\nb = a", "b.append(2)", "print(a)"],
+        {0: "a = [1]\nb = list(a)"},
+        rerun=[0, 1, 2],
+    ),
+    edit(
+        "overwritten although it was shared",
+        ["a = [1]\nb = a", "a = [5]", "b.append(2)", "print(a, b)"],
+        {0: "a = [1]\nb = [1]"},
+    ),
+)
+READS = (
+    edit("class body", ["x = 1", "class A:\n    y = x", "print(A.y)"], {0: "x = 2"}, rerun=[0, 1, 2]),
+    edit("exec in a function", ["x = 1", "def f():\n    exec('print(x)')\nf()"], {0: "x = 2"}, rerun=[0, 1]),
+    edit("globals().get", ["x = 1", "print(globals().get('x'))"], {0: "x = 2"}, rerun=[0, 1]),
+    cells("in globals()", ["x = 1", "print('x' in globals())"], ["y = 1", "print('x' in globals())"], rerun=[0, 1]),
+    cells(
+        "iteration over globals()",
+        ["x = 1", "print(sorted(n for n in list(globals()) if n in 'xyz'))"],
+        ["x = 1\ny = 2", "print(sorted(n for n in list(globals()) if n in 'xyz'))"],
+        rerun=[0, 1],
+    ),
+    edit(
+        "globals().items()",
+        ["x = 1", "print([v for n, v in list(globals().items()) if n == 'x'])"],
+        {0: "x = 2"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "unpacked globals()",
+        ["x = 1", "def f(x=0, **rest):\n    return x\nprint(f(**{n: v for n, v in globals().items() if n == 'x'}))"],
+        {0: "x = 2"},
+        rerun=[0, 1],
+    ),
+    edit("eval", ["x = 1", "print(eval('x + 1'))"], {0: "x = 2"}, rerun=[0, 1]),
+    edit("eval of a built string", ["x = 1\nname = 'x'", "print(eval(name))"], {0: "x = 2\nname = 'x'"}, rerun=[0, 1]),
+    edit("__main__", ["x = 1", "import __main__\nprint(__main__.x)"], {0: "x = 2"}, rerun=[0, 1]),
+    edit("sys.modules", ["x = 1", "import sys\nprint(sys.modules['__main__'].x)"], {0: "x = 2"}, rerun=[0, 1]),
+    edit("get_ipython().user_ns", ["x = 1", "print(get_ipython().user_ns['x'])"], {0: "x = 2"}, rerun=[0, 1]),
+    edit(
+        "inspect", ["x = 1", "import inspect\nprint(inspect.currentframe().f_globals['x'])"], {0: "x = 2"}, rerun=[0, 1]
+    ),
+    edit("locals()", ["x = 1", "print(locals()['x'], vars()['x'])"], {0: "x = 2"}, rerun=[0, 1]),
+    edit("dir()", ["x = 1", "print([n for n in dir() if n in 'xyz'])"], {0: "y = 1"}, rerun=[0, 1]),
+    edit(
+        "operator on globals()",
+        ["x = 1", "import operator\nprint(operator.itemgetter('x')(globals()))"],
+        {0: "x = 2"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "function.__globals__",
+        ["x = 1\ndef f(): ...", "print(f.__globals__['x'])"],
+        {0: "x = 2\ndef f(): ..."},
+        rerun=[0, 1],
+    ),
+    edit(
+        "frame above",
+        ["x = 1", "import sys\ndef f():\n    return sys._getframe(1).f_globals['x']\nprint(f())"],
+        {0: "x = 2"},
+        rerun=[0, 1],
+    ),
+    edit("f-string", ["x = 1", "print(f'{x:>3}')"], {0: "x = 2"}, rerun=[0, 1]),
+    edit("format with globals()", ["x = 1", "print('{x}'.format(**globals()))"], {0: "x = 2"}, rerun=[0, 1]),
+    edit(
+        "match",
+        ["x = 1", "match x:\n    case 1:\n        print('one')\n    case _:\n        print('other')"],
+        {0: "x = 2"},
+        rerun=[0, 1],
+    ),
+    edit("comprehension", ["x = [1]", "print([v * 2 for v in x])"], {0: "x = [2]"}, rerun=[0, 1]),
+    edit("lambda", ["x = 1", "f = lambda: x", "print(f())"], {0: "x = 2"}, rerun=[0, 2]),
+    edit("default argument", ["x = 1", "def f(v=x): return v", "print(f())"], {0: "x = 2"}, rerun=[0, 1, 2]),
+    edit("annotation", ["x = int", "def f(v: x): ...", "print(f.__annotations__)"], {0: "x = str"}, rerun=[0, 1, 2]),
+    edit(
+        "decorator",
+        ["def deco(f):\n    return lambda: 1", "@deco\ndef g(): ...", "print(g())"],
+        {0: "def deco(f):\n    return lambda: 2"},
+        rerun=[0, 1, 2],
+    ),
+    edit(
+        "base class",
+        ["class A:\n    v = 1", "class B(A): ...", "print(B().v)"],
+        {0: "class A:\n    v = 2"},
+        rerun=[0, 2],
+    ),
+    edit(
+        "metaclass",
+        ["class M(type):\n    v = 1", "class B(metaclass=M): ...", "print(B.v)"],
+        {0: "class M(type):\n    v = 2"},
+        rerun=[0, 2],
+    ),
+    edit(
+        "function that calls another",
+        ["def a(): return 1", "def b(): return a()", "print(b())"],
+        {0: "def a(): return 2"},
+        rerun=[0, 2],
+    ),
+    edit(
+        "method that calls a function",
+        ["def a(): return 1", "class C:\n    def m(self): return a()\nc = C()", "print(c.m())"],
+        {0: "def a(): return 2"},
+        rerun=[0, 2],
+    ),
+    edit(
+        "property",
+        ["v = 1", "class C:\n    @property\n    def p(self): return v\nc = C()", "print(c.p)"],
+        {0: "v = 2"},
+        rerun=[0, 2],
+    ),
+    edit(
+        "thread",
+        [
+            "x = 1",
+            "import threading\nout = []\nt = threading.Thread(target=lambda: out.append(x))\nt.start()\nt.join()\nprint(out)",
+        ],
+        {0: "x = 2"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "pool of threads",
+        [
+            "def f(v): return v + 1",
+            "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(1) as pool:\n    print(list(pool.map(f, [1])))",
+        ],
+        {0: "def f(v): return v + 2"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "top-level await",
+        ["x = 1\nasync def job(): return x", "print(await job())"],
+        {0: "x = 2\nasync def job(): return x"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "task of a cell above",
+        ["import asyncio\nasync def job(v): return v\ntask = asyncio.ensure_future(job(1))", "print(await task)"],
+        {0: "import asyncio\nasync def job(v): return v\ntask = asyncio.ensure_future(job(2))"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "pickle finds the class",
+        ["class A:\n    def v(self): return 1", "import pickle\nb = pickle.dumps(A())", "print(pickle.loads(b).v())"],
+        {0: "class A:\n    def v(self): return 2"},
+        rerun=[0, 2],
+    ),
+    edit(
+        "query",
+        ["k = 1", "import pandas as pd\nprint(pd.DataFrame({'a': [1, 2]}).query('a > @k'))"],
+        {0: "k = 0"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "frame.eval",
+        ["k = 1", "import pandas as pd\nprint(pd.DataFrame({'a': [1, 2]}).eval('a + @k'))"],
+        {0: "k = 2"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "query string from above",
+        ["k = 1\nq = 'a > @k'", "import pandas as pd\nprint(pd.DataFrame({'a': [1, 2]}).query(q))"],
+        {0: "k = 0\nq = 'a > @k'"},
+        rerun=[0, 1],
+    ),
+    cells(
+        "name that was not bound",
+        ["try:\n    print(x)\nexcept NameError:\n    print('none')"],
+        ["x = 1", "try:\n    print(x)\nexcept NameError:\n    print('none')"],
+        rerun=[0, 1],
+    ),
+    cells("builtin that is shadowed", ["print(len([1]))"], ["len = lambda v: 99", "print(len([1]))"], rerun=[0, 1]),
+    cells("builtin no longer shadowed", ["len = lambda v: 99", "print(len([1]))"], ["print(len([1]))"], rerun=[0]),
+    cells(
+        "function's name that was not bound",
+        ["def f():\n    try:\n        return x\n    except NameError:\n        return 0\nprint(f())"],
+        ["x = 1", "def f():\n    try:\n        return x\n    except NameError:\n        return 0\nprint(f())"],
+        rerun=[0, 1],
+    ),
+    edit(
+        "gc",
+        ["class A: ...\nx = A()", "import gc\nprint(sum(type(o).__name__ == 'A' for o in gc.get_objects()))"],
+        {0: "class A: ...\nx = A(), A()"},
+        rerun=[0, 1],
+    ),
+    edit("magic with a variable", ["x = 1", "%time y = x", "print(y)"], {0: "x = 2"}, rerun=[0, 1, 2]),
+    edit(
+        "cell magic with a variable",
+        ["x = 1", "%%capture out\nprint(x)", "print(out.stdout)"],
+        {0: "x = 2"},
+        rerun=[0, 1, 2],
+    ),
+    edit("shell with a variable", ["x = 1", "!echo {x}"], {0: "x = 2"}, rerun=[0, 1]),
+    edit("who_ls", ["x = 1", "%who_ls int"], {0: "x = '1'"}, rerun=[0, 1]),
+    edit("underscore", ["x = 1", "x", "print(_)"], {0: "x = 2"}, rerun=[0, 1, 2]),
+    edit("Out", ["x = 1", "x", "print(Out[2])"], {0: "x = 2"}, rerun=[0, 1, 2]),
+    edit("In", ["x = 1", "print(In[1])"], {0: "x = 2"}, rerun=[0, 1]),
+    cells("execution count", ["x = 1", "print(len(In))"], ["x = 1", "y = 2", "print(len(In))"], rerun=[1, 2]),
+)
+WRITES = (
+    edit(
+        "global in a function",
+        ["def f():\n    global x\n    x = 1", "f()", "print(x)"],
+        {0: "def f():\n    global x\n    x = 2"},
+        rerun=[0, 1, 2],
+    ),
+    edit(
+        "del of a global in a function",
+        ["x = 1\ndef f():\n    global x\n    del x", "f()", "print('x' in globals())"],
+        {0: "x = 1\ndef f(): ..."},
+        rerun=[0, 1, 2],
+    ),
+    edit(
+        "import of a global in a function",
+        ["def f():\n    global m\n    import math as m", "f()", "print(m.__name__)"],
+        {0: "def f():\n    global m\n    import cmath as m"},
+        rerun=[0, 1, 2],
+    ),
+    edit(
+        "walrus in a comprehension",
+        ["k = 3", "[(last := v) for v in range(k)]", "print(last)"],
+        {0: "k = 5"},
+        rerun=[0, 1, 2],
+    ),
+    edit("globals().update", ["k = 1", "globals().update(y=k)", "print(y)"], {0: "k = 2"}, rerun=[0, 1, 2]),
+    edit("globals().setdefault", ["x = 1", "globals().setdefault('x', 5)", "print(x)"], {0: "z = 1"}, rerun=[0, 1, 2]),
+    edit(
+        "globals().pop",
+        ["x = 1\ny = 2", "globals().pop('x')", "print('x' in globals(), y)"],
+        {1: "globals().pop('y')\nx"},
+    ),
+    edit("globals() |=", ["k = 1", "g = globals()\ng |= {'y': k}", "print(y)"], {0: "k = 2"}, rerun=[0, 1, 2]),
+    edit("exec", ["k = 1", "exec('y = k')", "print(y)"], {0: "k = 2"}, rerun=[0, 1, 2]),
+    edit(
+        "except as",
+        ["e = 5", "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    pass", "print('e' in globals())"],
+        {1: "pass"},
+        rerun=[1, 2],
+    ),
+    edit("loop variable", ["k = 3", "for i in range(k): pass", "print(i)"], {0: "k = 4"}, rerun=[0, 1, 2]),
+    edit(
+        "star import",
+        ["from mod import *", "print(v)"],
+        files={"mod.py": "v = 1\n"},
+        changed={"mod.py": "v = 2\n"},
+        rerun=[0, 1],
+    ),
+    edit("push", ["k = 1", "get_ipython().push({'y': k})", "print(y)"], {0: "k = 2"}, rerun=[0, 1, 2]),
+    edit(
+        "set by another thread",
+        [
+            "k = 1",
+            "import threading\ndef f():\n    global y\n    y = k\nt = threading.Thread(target=f)\nt.start()\nt.join()",
+            "print(y)",
+        ],
+        {0: "k = 2"},
+        rerun=[0, 1, 2],
+    ),
+    edit(
+        "thread that goes on",
+        [
+            "import threading\ngo = threading.Event()\nbox = []\ndef f():\n    go.wait()\n    box.append(1)\nt = threading.Thread(target=f, daemon=True)\nt.start()",
+            "go.set()\nt.join()",
+            "print(box)",
+        ],
+        {1: "box.append(0)\ngo.set()\nt.join()"},
+        rerun=[1, 2],
+    ),
+    edit("shell's output", ["out = !echo 1", "print(out)"], {0: "out = !echo 2"}, rerun=[0, 1]),
+    edit(
+        "reset_selective",
+        ["x = 1\ny = 2", "%reset_selective -f ^x$", "print('x' in globals())"],
+        {1: "%reset_selective -f ^y$"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "callback of the next cell",
+        [
+            "seen = []\nget_ipython().events.register('post_run_cell', lambda r: seen.append(1))",
+            "x = 1",
+            "print(len(seen))",
+        ],
+        {1: "x = 2"},
+        rerun=[1],
+    ),
+    edit(
+        "partly done before the error",
+        ["l = []", "# cells: raises=ValueError\nl.append(1)\nraise ValueError", "print(l)"],
+        {1: "# cells: raises=ValueError\nl.append(2)\nraise ValueError"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "error that no longer comes", ["x = 0", "# cells: raises=ZeroDivisionError\n1 / x"], {0: "x = 1"}, rerun=[0, 1]
+    ),
+    edit("another error", ["x = 0", "# cells: raises=ZeroDivisionError\n1 / x"], {0: "x = 'a'"}, rerun=[0, 1]),
+)
+VALUES = tuple(
+    edit(f"value {before} to {after}", [f"x = {before}", f"print({shown})"], {0: f"x = {after}"}, rerun=[0, 1])
+    for before, after, shown in (
+        ("1", "True", "repr(x)"),
+        ("1", "1.0", "repr(x)"),
+        ("1", "'1'", "repr(x)"),
+        ("0.0", "-0.0", "repr(x)"),
+        ("'a'", "b'a'", "repr(x)"),
+        ("(1, 2)", "[1, 2]", "type(x)"),
+        ("{'a': 1, 'b': 2}", "{'b': 2, 'a': 1}", "list(x)"),
+        ("{1, 2}", "frozenset({1, 2})", "type(x)"),
+        ("[1, [2]]", "[1, [3]]", "x"),
+        ("range(3)", "range(4)", "len(x)"),
+        ("10 ** 30", "10 ** 30 + 1", "x % 7"),
+        ("lambda: 1", "lambda: 2", "x()"),
+        ("lambda v=1: v", "lambda v=2: v", "x()"),
+        ("lambda *, v=1: v", "lambda *, v=2: v", "x()"),
+        ("(lambda n: lambda: n)(1)", "(lambda n: lambda: n)(2)", "x()"),
+        ("type('A', (), {'v': 1})", "type('A', (), {'v': 2})", "x.v"),
+        ("__import__('functools').partial(int, base=2)", "__import__('functools').partial(int, base=3)", "x('11')"),
+        ("__import__('decimal').Decimal('1.0')", "__import__('decimal').Decimal('1.00')", "x"),
+        ("__import__('datetime').date(2020, 1, 1)", "__import__('datetime').date(2020, 1, 2)", "x"),
+        ("__import__('collections').deque([1], 2)", "__import__('collections').deque([1], 3)", "x"),
+        ("__import__('collections').OrderedDict(a=1, b=2)", "__import__('collections').OrderedDict(b=2, a=1)", "x"),
+        ("__import__('re').compile('a')", "__import__('re').compile('a', 2)", "x.flags"),
+        ("iter([1, 2])", "iter([1, 3])", "list(x)"),
+        ("__import__('numpy').zeros(2)", "__import__('numpy').zeros(2, dtype='f4')", "x.dtype"),
+        (
+            "__import__('numpy').arange(4).reshape(2, 2)",
+            "__import__('numpy').arange(4).reshape(2, 2).T",
+            "x.flags.c_contiguous",
+        ),
+        ("__import__('numpy').array([1, 2])", "__import__('numpy').array([1, 3])", "x"),
+        ("__import__('numpy').random.default_rng(1)", "__import__('numpy').random.default_rng(2)", "x.random()"),
+        ("__import__('pandas').DataFrame({'a': [1]})", "__import__('pandas').DataFrame({'a': [1.0]})", "x"),
+        ("__import__('pandas').DataFrame({'a': [1]})", "__import__('pandas').DataFrame({'a': [1]}, index=[5])", "x"),
+        ("__import__('pandas').DataFrame({'a': [1]})", "__import__('pandas').DataFrame({'b': [1]})", "x"),
+        ("__import__('pandas').Series(['a'])", "__import__('pandas').Series(['a'], dtype='category')", "x.dtype"),
+        ("__import__('io').StringIO('a')", "__import__('io').StringIO('b')", "x.read()"),
+        ("Exception('a')", "Exception('b')", "x.args"),
+    )
+)
+ALIASES = (
+    edit(
+        "alias or copy",
+        ["a = [1]", "b = a", "b.append(2)", "print(a)"],
+        {1: "b = list(a)"},
+        rerun=[1, 2, 3],
+        cached=[0],
+    ),
+    edit(
+        "alias in a container",
+        ["a = [1]", "box = {'k': a}", "box['k'].append(2)", "print(a)"],
+        {2: "box['k'].append(3)"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "alias in an instance",
+        ["class A: ...\na = [1]\no = A()\no.v = a", "o.v.append(2)", "print(a)"],
+        {1: "o.v.append(3)"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "alias in a closure",
+        ["a = [1]\ndef make(v):\n    return lambda n: v.append(n)\nadd = make(a)", "add(2)", "print(a)"],
+        {1: "add(3)"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "alias in a default",
+        ["a = [1]\ndef add(n, v=a): v.append(n)", "add(2)", "print(a)"],
+        {1: "add(3)"},
+        rerun=[1, 2],
+    ),
+    edit("alias in a bound method", ["a = [1]\nadd = a.append", "add(2)", "print(a)"], {1: "add(3)"}, rerun=[1, 2]),
+    edit(
+        "alias in a partial",
+        ["import functools, operator\na = [1]\nadd = functools.partial(operator.iadd, a)", "add([2])", "print(a)"],
+        {1: "add([3])"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "alias in a generator",
+        ["a = [1]\ng = (a.append(v) for v in [2, 3])", "next(g)", "print(a)"],
+        {1: "next(g)\nnext(g)"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "alias in a class",
+        ["class A:\n    seen = []", "class B(A): ...\nB.seen.append(1)", "print(A.seen)"],
+        {1: "class B(A): ...\nB.seen.append(2)"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "alias in a dictionary's view",
+        ["d = {'a': 1}\nkeys = d.keys()", "d['b'] = 2", "print(list(keys))"],
+        {1: "d['c'] = 2"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "alias of an iterator",
+        ["l = [1, 2, 3]\ni = iter(l)\nj = i", "next(i)", "print(next(j))"],
+        {1: "next(i)\nnext(i)"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "view of an array",
+        ["import numpy as np\na = np.zeros(4)\nv = a[1:3]", "v[:] = 5", "print(a)"],
+        {1: "v[:] = 6"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "view or copy",
+        ["import numpy as np\na = np.zeros(4)", "v = a[1:3]", "v[:] = 5", "print(a)"],
+        {1: "v = a[1:3].copy()"},
+        rerun=[1, 2, 3],
+    ),
+    edit(
+        "memoryview",
+        ["b = bytearray(b'abc')\nm = memoryview(b)", "m[0] = 120", "print(b)"],
+        {1: "m[0] = 121"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "array shared with a frame",
+        [
+            "import numpy as np, pandas as pd\na = np.zeros((2, 2))\ndf = pd.DataFrame(a, copy=False)",
+            "a[0, 0] = 5",
+            "print(df)",
+        ],
+        {1: "a[0, 0] = 6"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "mutation in C",
+        ["import heapq\nh = [3, 1, 2]", "heapq.heapify(h)", "print(h)"],
+        {1: "heapq.heapify(h)\nheapq.heappush(h, 0)"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "mutation by a function",
+        ["a = [1]\ndef f(): a.append(2)", "f()", "print(a)"],
+        {0: "a = [1]\ndef f(): a.append(3)"},
+        rerun=[0, 1, 2],
+    ),
+    edit(
+        "mutation by an operator",
+        [
+            "class V:\n    def __init__(self): self.n = 0\n    def __iadd__(self, k):\n        self.n += k\n        return self\nv = V()\nw = v",
+            "v += 1",
+            "print(w.n)",
+        ],
+        {1: "v += 2"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "mutation by reading",
+        [
+            "class C:\n    n = 0\n    @property\n    def v(self):\n        self.n += 1\n        return self.n\nc = C()",
+            "c.v",
+            "print(c.n)",
+        ],
+        {1: "c.v, c.v"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "mutation by repr",
+        [
+            "class C:\n    n = 0\n    def __repr__(self):\n        C.n += 1\n        return 'C'\nc = C()",
+            "c",
+            "print(C.n)",
+        ],
+        {1: "repr(c)\nc"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "default that fills up",
+        ["def f(v=[]):\n    v.append(1)\n    return len(v)", "f()", "print(f())"],
+        {1: "f()\nf()"},
+        rerun=[1, 2],
+    ),
+    edit("attribute of a function", ["def f(): ...\nf.n = 0", "f.n += 1", "print(f.n)"], {1: "f.n += 2"}, rerun=[1, 2]),
+    edit(
+        "cached function",
+        ["import functools\n@functools.lru_cache\ndef f(v): return v", "f(1)", "print(f.cache_info().currsize)"],
+        {1: "f(1)\nf(2)"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "patched method",
+        ["class A:\n    def m(self): return 1\na = A()", "A.m = lambda self: 2", "print(a.m())"],
+        {1: "A.m = lambda self: 3"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "class of an instance",
+        ["class A: v = 1\nclass B: v = 2\na = A()", "a.__class__ = B", "print(a.v)"],
+        {1: "a.__class__ = A"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "identity, restored",
+        ["a = [1]\nb = [a, a]", "x = 1", "print(b[0] is a, b[0] is b[1], x)"],
+        {2: "print(b[0] is a, b[0] is b[1])\nb[0].append(x)\nprint(b)"},
+    ),
+    edit(
+        "isinstance, restored",
+        ["class A: ...\na = A()", "x = 1", "print(isinstance(a, A))"],
+        {2: "print(isinstance(a, A), type(a) is A, x)"},
+    ),
+    edit(
+        "enum, restored",
+        ["import enum\nclass E(enum.Enum):\n    A = 1\ne = E.A", "x = 1", "print(e is E.A)"],
+        {2: "print(e is E.A, e in E, x)"},
+    ),
+    edit("finalizer", ["class A:\n    def __del__(self): print('gone')\na = A()", "a = None", "x = 1"], {2: "x = 2"}),
+    cells(
+        "warning that is shown once",
+        ["import warnings\ndef f():\n    warnings.warn('w')", "f()", "f()\nprint('end')"],
+        ["import warnings\ndef f():\n    warnings.warn('w')", "f()\nprint('end')"],
+        rerun=[1],
+    ),
+    edit(
+        "weak reference",
+        ["import weakref\nclass A: ...\na = A()\nr = weakref.ref(a)", "b = a", "del a", "print(r() is None)"],
+        {1: "b = 1"},
+        rerun=[1, 3],
+    ),
+)
+FILES = (
+    edit(
+        "opened file",
+        ["v = open('d.txt').read()", "print(v)"],
+        files={"d.txt": "1"},
+        changed={"d.txt": "2"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "file read by a function",
+        ["def f():\n    return open('d.txt').read()", "print(f())"],
+        files={"d.txt": "1"},
+        changed={"d.txt": "2"},
+        rerun=[1],
+    ),
+    edit(
+        "os.open",
+        ["import os\nfd = os.open('d.txt', os.O_RDONLY)\nprint(os.read(fd, 9))\nos.close(fd)"],
+        files={"d.txt": "1"},
+        changed={"d.txt": "2"},
+        rerun=[0],
+    ),
+    edit(
+        "mapped file",
+        [
+            "import mmap\nwith open('d.txt', 'rb') as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as m:\n    print(bytes(m))"
+        ],
+        files={"d.txt": "1"},
+        changed={"d.txt": "2"},
+        rerun=[0],
+    ),
+    edit(
+        "pandas csv",
+        ["import pandas as pd\nprint(pd.read_csv('d.csv'))"],
+        files={"d.csv": "a\n1\n"},
+        changed={"d.csv": "a\n2\n"},
+        rerun=[0],
+    ),
+    edit(
+        "numpy text",
+        ["import numpy as np\nprint(np.loadtxt('d.txt'))"],
+        files={"d.txt": "1 2"},
+        changed={"d.txt": "1 3"},
+        rerun=[0],
+    ),
+    edit(
+        "numpy file without Python",
+        ["import numpy as np\nprint(np.fromfile('d.txt', dtype='u1'))"],
+        files={"d.txt": "1"},
+        changed={"d.txt": "2"},
+        rerun=[0],
+    ),
+    edit(
+        "read by ctypes",
+        [
+            "import ctypes\nlibc = ctypes.CDLL(None)\nf = libc.open(b'd.txt', 0)\nb = ctypes.create_string_buffer(4)\nlibc.read(f, b, 4)\nlibc.close(f)\nprint(b.value)"
+        ],
+        files={"d.txt": "1"},
+        changed={"d.txt": "2"},
+        rerun=[0],
+    ),
+    edit(
+        "read by a subprocess",
+        ["import subprocess\nprint(subprocess.run(['cat', 'd.txt'], capture_output=True, text=True).stdout)"],
+        files={"d.txt": "1"},
+        changed={"d.txt": "2"},
+        rerun=[0],
+    ),
+    edit("read by the shell", ["!cat d.txt"], files={"d.txt": "1\n"}, changed={"d.txt": "2\n"}, rerun=[0]),
+    edit(
+        "database",
+        [
+            "import sqlite3\ndb = sqlite3.connect('d.db')\ndb.execute('create table if not exists t (n)')\ndb.execute('insert into t values (1)')\ndb.commit()\nprint(db.execute('select count(*) from t').fetchone())"
+        ],
+        rerun=[0],
+        seen_by_chain=False,
+    ),
+    edit(
+        "size of a file",
+        ["import os\nprint(os.stat('d.txt').st_size)"],
+        files={"d.txt": "1"},
+        changed={"d.txt": "22"},
+        rerun=[0],
+    ),
+    edit(
+        "file that is there now",
+        ["import os\nprint(os.path.exists('d.txt'))"],
+        changed={"d.txt": "1"},
+        rerun=[0],
+        seen_by_chain=False,
+    ),
+    edit(
+        "file that is gone",
+        ["import os\nprint(os.path.exists('d.txt'))"],
+        files={"d.txt": "1"},
+        changed={"d.txt": None},
+        rerun=[0],
+        seen_by_chain=False,
+    ),
+    edit(
+        "missing file that is there now",
+        ["try:\n    print(open('d.txt').read())\nexcept FileNotFoundError:\n    print('none')"],
+        changed={"d.txt": "1"},
+        rerun=[0],
+        seen_by_chain=False,
+    ),
+    edit(
+        "Path.is_file",
+        ["from pathlib import Path\nprint(Path('d.txt').is_file())"],
+        changed={"d.txt": "1"},
+        rerun=[0],
+        seen_by_chain=False,
+    ),
+    edit(
+        "os.access",
+        ["import os\nprint(os.access('d.txt', os.R_OK))"],
+        changed={"d.txt": "1"},
+        rerun=[0],
+        seen_by_chain=False,
+    ),
+    edit(
+        "glob",
+        ["import glob\nprint(sorted(glob.glob('in/*.txt')))"],
+        files={"in/a.txt": ""},
+        changed={"in/b.txt": ""},
+        rerun=[0],
+        seen_by_chain=False,
+    ),
+    edit(
+        "Path.glob",
+        ["from pathlib import Path\nprint(sorted(p.name for p in Path('in').glob('*')))"],
+        files={"in/a.txt": ""},
+        changed={"in/b.txt": ""},
+        rerun=[0],
+        seen_by_chain=False,
+    ),
+    edit(
+        "os.walk",
+        ["import os\nprint([sorted(f) for _, _, f in os.walk('in')])"],
+        files={"in/a.txt": ""},
+        changed={"in/b.txt": ""},
+        rerun=[0],
+        seen_by_chain=False,
+    ),
+    edit(
+        "os.scandir",
+        ["import os\nprint(sorted(e.name for e in os.scandir('in')))"],
+        files={"in/a.txt": ""},
+        changed={"in/b.txt": ""},
+        rerun=[0],
+        seen_by_chain=False,
+    ),
+    edit(
+        "handle of a cell above",
+        ["f = open('d.txt')", "print(f.readline())", "print(f.readline())"],
+        files={"d.txt": "1\n2\n"},
+        changed={"d.txt": "1\n3\n"},
+        rerun=[2],
+    ),
+    edit(
+        "relative to a changed directory",
+        ["import os\nos.chdir('in')", "print(open('d.txt').read())"],
+        files={"in/d.txt": "1"},
+        changed={"in/d.txt": "2"},
+        rerun=[1],
+    ),
+    edit(
+        "another directory",
+        ["import os\nos.chdir('one')", "print(open('d.txt').read())"],
+        {0: "import os\nos.chdir('two')"},
+        files={"one/d.txt": "1", "two/d.txt": "2"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "through a link",
+        [
+            "import os\nif not os.path.exists('link.txt'):\n    os.symlink('d.txt', 'link.txt')\nprint(open('link.txt').read())"
+        ],
+        files={"d.txt": "1"},
+        changed={"d.txt": "2"},
+        rerun=[0],
+    ),
+    edit(
+        "written and read",
+        ["open('o.txt', 'w').write('1')\nNone", "print(open('o.txt').read())"],
+        {0: "open('o.txt', 'w').write('2')\nNone"},
+        rerun=[0, 1],
+        seen_by_chain=True,
+    ),
+    edit(
+        "written, read by an edited cell",
+        ["open('o.txt', 'w').write('1')\nNone", "print(open('o.txt').read())"],
+        {1: "print(open('o.txt').read(), 2)"},
+    ),
+    edit(
+        "appended in each run",
+        ["with open('log.txt', 'a') as f:\n    f.write('x')\nprint(len(open('log.txt').read()))"],
+        rerun=[0],
+        seen_by_chain=False,
+    ),
+    edit(
+        "appended to what is written above",
+        [
+            "open('o.txt', 'w').write('1')\nNone",
+            "with open('o.txt', 'a') as f:\n    f.write('2')",
+            "print(open('o.txt').read())",
+        ],
+        {1: "with open('o.txt', 'a') as f:\n    f.write('3')"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "handle held and written",
+        ["f = open('o.txt', 'w')", "f.write('1')\nf.flush()", "print(open('o.txt').read())"],
+        {1: "f.write('2')\nf.flush()"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "removed by a cell",
+        ["open('o.txt', 'w').write('1')\nNone", "import os\nos.remove('o.txt')", "print(os.path.exists('o.txt'))"],
+        {1: "import os"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "renamed by a cell",
+        [
+            "open('o.txt', 'w').write('1')\nNone",
+            "import os\nos.replace('o.txt', 'p.txt')",
+            "print(sorted(n for n in os.listdir() if n.endswith('.txt')))",
+        ],
+        {1: "import os\nos.replace('o.txt', 'q.txt')"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "module that reads a file",
+        ["import mod\nprint(mod.v)"],
+        files={"mod.py": "v = open('d.txt').read()\n", "d.txt": "1"},
+        changed={"d.txt": "2"},
+        rerun=[0],
+    ),
+    edit("script", ["%run s.py", "print(v)"], files={"s.py": "v = 1\n"}, changed={"s.py": "v = 2\n"}, rerun=[0, 1]),
+    edit(
+        "linecache",
+        ["import linecache\nprint(linecache.getline('d.txt', 1))"],
+        files={"d.txt": "1\n"},
+        changed={"d.txt": "2\n"},
+        rerun=[0],
+    ),
+    edit(
+        "file of another cell of equal text",
+        ["open('a.txt', 'w').write('1')\nNone", "open('a.txt', 'w').write('2')\nNone", "print(open('a.txt').read())"],
+        {1: "open('b.txt', 'w').write('2')\nNone"},
+        rerun=[1, 2],
+    ),
+)
+ENVIRONMENT = (
+    edit("variable", ["import os\nprint(os.environ['FZ_V'])"], env={"FZ_V": "1"}, changed_env={"FZ_V": "2"}, rerun=[0]),
+    edit(
+        "variable that is set now", ["import os\nprint(os.environ.get('FZ_V'))"], changed_env={"FZ_V": "2"}, rerun=[0]
+    ),
+    edit(
+        "variable that is gone",
+        ["import os\nprint('FZ_V' in os.environ)"],
+        env={"FZ_V": "1"},
+        changed_env={"FZ_V": None},
+        rerun=[0],
+    ),
+    edit(
+        "getenv in a function",
+        ["import os\ndef f(): return os.getenv('FZ_V')", "print(f())"],
+        env={"FZ_V": "1"},
+        changed_env={"FZ_V": "2"},
+        rerun=[1],
+    ),
+    edit(
+        "all variables",
+        ["import os\nprint(sorted(k for k in os.environ if k.startswith('FZ_')))"],
+        changed_env={"FZ_V": "1"},
+        rerun=[0],
+    ),
+    edit(
+        "os.environb",
+        ["import os\nprint(os.environb.get(b'FZ_V'))"],
+        env={"FZ_V": "1"},
+        changed_env={"FZ_V": "2"},
+        rerun=[0],
+    ),
+    edit(
+        "expandvars",
+        ["import os\nprint(os.path.expandvars('$FZ_V/x'))"],
+        env={"FZ_V": "1"},
+        changed_env={"FZ_V": "2"},
+        rerun=[0],
+    ),
+    edit("variable in the shell", ["!echo $FZ_V"], env={"FZ_V": "1"}, changed_env={"FZ_V": "2"}, rerun=[0]),
+    edit(
+        "variable in a module",
+        ["import mod\nprint(mod.v)"],
+        files={"mod.py": "import os\nv = os.environ.get('FZ_V')\n"},
+        env={"FZ_V": "1"},
+        changed_env={"FZ_V": "2"},
+        rerun=[0],
+    ),
+    edit(
+        "set by a cell",
+        ["import os\nos.environ['FZ_W'] = '1'", "print(os.environ['FZ_W'])"],
+        {0: "import os\nos.environ['FZ_W'] = '2'"},
+        rerun=[0, 1],
+    ),
+    edit("set by a magic", ["%env FZ_W=1", "import os\nprint(os.environ['FZ_W'])"], {0: "%env FZ_W=2"}, rerun=[0, 1]),
+    edit(
+        "set by a cell, restored",
+        ["import os\nos.environ['FZ_W'] = '1'", "x = 1", "print(os.environ['FZ_W'])"],
+        {2: "print(os.environ['FZ_W'], x)"},
+    ),
+)
+MODULES = (
+    edit(
+        "constant", ["import mod\nprint(mod.v)"], files={"mod.py": "v = 1\n"}, changed={"mod.py": "v = 2\n"}, rerun=[0]
+    ),
+    edit(
+        "function",
+        ["from mod import f", "print(f())"],
+        files={"mod.py": "def f(): return 1\n"},
+        changed={"mod.py": "def f(): return 2\n"},
+        rerun=[1],
+    ),
+    edit(
+        "module of a module",
+        ["import mod\nprint(mod.v)"],
+        files={"mod.py": "from deep import v\n", "deep.py": "v = 1\n"},
+        changed={"deep.py": "v = 2\n"},
+        rerun=[0],
+    ),
+    edit(
+        "package",
+        ["import pkg.sub\nprint(pkg.sub.v)"],
+        files={"pkg/__init__.py": "", "pkg/sub.py": "v = 1\n"},
+        changed={"pkg/sub.py": "v = 2\n"},
+        rerun=[0],
+    ),
+    edit(
+        "package's __init__",
+        ["from pkg import v\nprint(v)"],
+        files={"pkg/__init__.py": "v = 1\n"},
+        changed={"pkg/__init__.py": "v = 2\n"},
+        rerun=[0],
+    ),
+    edit(
+        "import in a function",
+        ["def f():\n    import mod\n    return mod.v", "print(f())"],
+        files={"mod.py": "v = 1\n"},
+        changed={"mod.py": "v = 2\n"},
+        rerun=[1],
+    ),
+    edit(
+        "import in a module's function",
+        ["import mod", "print(mod.f())"],
+        files={"mod.py": "def f():\n    import deep\n    return deep.v\n", "deep.py": "v = 1\n"},
+        changed={"deep.py": "v = 2\n"},
+        rerun=[1],
+    ),
+    edit(
+        "import by a built name",
+        ["import importlib\nm = importlib.import_module('mo' + 'd')\nprint(m.v)"],
+        files={"mod.py": "v = 1\n"},
+        changed={"mod.py": "v = 2\n"},
+        rerun=[0],
+    ),
+    edit(
+        "class",
+        ["from mod import A\na = A()", "print(a.f())"],
+        files={"mod.py": "class A:\n    def f(self): return 1\n"},
+        changed={"mod.py": "class A:\n    def f(self): return 2\n"},
+        rerun=[1],
+    ),
+    edit(
+        "state of a module",
+        ["import mod\nmod.seen.append(1)", "print(mod.seen)"],
+        {0: "import mod\nmod.seen.append(2)"},
+        files={"mod.py": "seen = []\n"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "state of a module by its function",
+        ["import mod\nmod.add(1)", "print(mod.seen)"],
+        {0: "import mod\nmod.add(2)"},
+        files={"mod.py": "seen = []\ndef add(v): seen.append(v)\n"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "state of a module, restored",
+        ["import mod\nmod.add(1)", "x = 1", "print(mod.seen)"],
+        {2: "print(mod.seen, x)"},
+        files={"mod.py": "seen = []\ndef add(v): seen.append(v)\n"},
+    ),
+    edit(
+        "list of a module",
+        ["from mod import seen\nseen.append(1)", "import mod\nprint(mod.seen)"],
+        {0: "from mod import seen\nseen.append(2)"},
+        files={"mod.py": "seen = []\n"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "rebound in a module",
+        ["import mod\nmod.v = 5", "print(mod.f())"],
+        {0: "import mod\nmod.v = 6"},
+        files={"mod.py": "v = 1\ndef f(): return v\n"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "patched module function",
+        ["import mod\nmod.f = lambda: 5", "print(mod.g())"],
+        {0: "import mod\nmod.f = lambda: 6"},
+        files={"mod.py": "def f(): return 1\ndef g(): return f()\n"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "callback in a module",
+        ["import mod\ndef f(): return 1\nmod.hook = f", "print(mod.g())"],
+        {0: "import mod\ndef f(): return 2\nmod.hook = f"},
+        files={"mod.py": "hook = None\ndef g(): return hook()\n"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "reload",
+        ["import mod\nmod.v = 5", "import importlib\nimportlib.reload(mod)", "print(mod.v)"],
+        {1: "import importlib"},
+        files={"mod.py": "v = 1\n"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "value kept by a module",
+        ["import mod\na = [1]\nmod.keep(a)", "a.append(2)", "print(mod.kept)"],
+        {1: "a.append(3)"},
+        files={"mod.py": "kept = None\ndef keep(v):\n    global kept\n    kept = v\n"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "comment in a module",
+        ["import mod\nprint(mod.v)", "x = 1"],
+        files={"mod.py": "v = 1\n"},
+        changed={"mod.py": "v = 1  # the first\n"},
+        cached=[1],
+    ),
+    edit(
+        "module that patches a library when it is imported",
+        ["import mod", "import math\nprint(math.tau)"],
+        files={"mod.py": "import math\nmath.tau = 1\n"},
+        changed={"mod.py": "import math\nmath.tau = 2\n"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "patched by a function whose result is used",
+        ["import patch\nr = patch.patch(1)", "import math\nprint(math.tau)"],
+        {0: "import patch\nr = patch.patch(2)"},
+        files={"patch.py": "import math\ndef patch(n):\n    math.tau = n\n    return n\n"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "sys.path",
+        ["import sys\nsys.path.insert(0, 'one')", "import inner\nprint(inner.v)"],
+        {0: "import sys\nsys.path.insert(0, 'two')"},
+        files={"one/inner.py": "v = 1\n", "two/inner.py": "v = 2\n"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "generator of a module",
+        ["import mod\ng = mod.g()", "next(g)", "print(next(g))"],
+        {2: "print(next(g), 1)"},
+        files={"mod.py": "def g():\n    n = 0\n    while True:\n        n += 1\n        yield n\n"},
+    ),
+)
+AMBIENT = tuple(
+    edit(f"ambient: {name}", [before, look], {0: after}, rerun=[0, 1])
+    for name, before, after, look in (
+        ("random", "import random\nrandom.seed(1)", "import random\nrandom.seed(2)", "print(random.random())"),
+        (
+            "numpy.random",
+            "import numpy as np\nnp.random.seed(1)",
+            "import numpy as np\nnp.random.seed(2)",
+            "print(np.random.rand())",
+        ),
+        (
+            "draws above",
+            "import random\nrandom.seed(1)\nrandom.random()",
+            "import random\nrandom.seed(1)\nrandom.random()\nrandom.random()",
+            "print(random.random())",
+        ),
+        (
+            "cwd",
+            "import os\nos.makedirs('a/b', exist_ok=True)\nos.chdir('a')",
+            "import os\nos.makedirs('a/b', exist_ok=True)\nos.chdir('a/b')",
+            "print(os.path.basename(os.getcwd()))",
+        ),
+        (
+            "warning filters",
+            "import warnings\nwarnings.simplefilter('ignore')",
+            "import warnings\nwarnings.simplefilter('error')",
+            "try:\n    warnings.warn('w')\n    print('quiet')\nexcept UserWarning:\n    print('raised')",
+        ),
+        (
+            "showwarning",
+            "import warnings\nwarnings.simplefilter('always')\nwarnings.showwarning = lambda *a: print('one')",
+            "import warnings\nwarnings.simplefilter('always')\nwarnings.showwarning = lambda *a: print('two')",
+            "warnings.warn('w')",
+        ),
+        (
+            "print options",
+            "import numpy as np\nnp.set_printoptions(precision=2)",
+            "import numpy as np\nnp.set_printoptions(precision=3)",
+            "print(np.array([1 / 3]))",
+        ),
+        (
+            "numpy errors",
+            "import numpy as np\nnp.seterr(divide='ignore')",
+            "import numpy as np\nnp.seterr(divide='raise')",
+            "try:\n    print(np.array([1.0]) / 0)\nexcept FloatingPointError:\n    print('raised')",
+        ),
+        (
+            "pandas options",
+            "import pandas as pd\npd.set_option('display.precision', 2)",
+            "import pandas as pd\npd.set_option('display.precision', 3)",
+            "print(pd.Series([1 / 3]))",
+        ),
+        (
+            "rcParams",
+            "import matplotlib as mpl\nmpl.rcParams['lines.linewidth'] = 2",
+            "import matplotlib as mpl\nmpl.rcParams['lines.linewidth'] = 3",
+            "print(mpl.rcParams['lines.linewidth'])",
+        ),
+        (
+            "decimal",
+            "import decimal\ndecimal.getcontext().prec = 5",
+            "import decimal\ndecimal.getcontext().prec = 6",
+            "print(decimal.Decimal(1) / 3)",
+        ),
+        (
+            "recursion limit",
+            "import sys\nsys.setrecursionlimit(2000)",
+            "import sys\nsys.setrecursionlimit(2001)",
+            "print(sys.getrecursionlimit())",
+        ),
+        ("argv", "import sys\nsys.argv[1:] = ['a']", "import sys\nsys.argv[1:] = ['b']", "print(sys.argv[1:])"),
+        (
+            "logging level",
+            "import logging\nlogging.getLogger('fz').setLevel(10)",
+            "import logging\nlogging.getLogger('fz').setLevel(20)",
+            "print(logging.getLogger('fz').isEnabledFor(15))",
+        ),
+        (
+            "root logger",
+            "import logging, sys\nlogging.basicConfig(stream=sys.stdout, format='one %(message)s')",
+            "import logging, sys\nlogging.basicConfig(stream=sys.stdout, format='two %(message)s')",
+            "logging.error('e')",
+        ),
+        (
+            "json encoder",
+            "import json\njson.JSONEncoder.default = lambda self, o: 'one'",
+            "import json\njson.JSONEncoder.default = lambda self, o: 'two'",
+            "print(json.dumps([{1}]))",
+        ),
+        ("builtins", "import builtins\nbuiltins.fz = 1", "import builtins\nbuiltins.fz = 2", "print(fz)"),
+        (
+            "patched builtin",
+            "import builtins\nbuiltins.abs = lambda v: 1",
+            "import builtins\nbuiltins.abs = lambda v: 2",
+            "print(abs(-5))",
+        ),
+        (
+            "method of a library",
+            "import pandas as pd\npd.DataFrame.fz = lambda self: 1",
+            "import pandas as pd\npd.DataFrame.fz = lambda self: 2",
+            "print(pd.DataFrame().fz())",
+        ),
+        ("attribute of a module", "import math\nmath.tau = 1", "import math\nmath.tau = 2", "print(math.tau)"),
+        (
+            "attribute set by setattr",
+            "import math\nsetattr(math, 'tau', 1)",
+            "import math\nsetattr(math, 'tau', 2)",
+            "print(math.tau)",
+        ),
+        (
+            "dictionary of a module",
+            "import math\nvars(math).update(tau=1)",
+            "import math\nvars(math).update(tau=2)",
+            "print(math.tau)",
+        ),
+        (
+            "patch that stays",
+            "from unittest import mock\nmock.patch('math.tau', 1).start()",
+            "from unittest import mock\nmock.patch('math.tau', 2).start()",
+            "import math\nprint(math.tau)",
+        ),
+        (
+            "dispatch table",
+            "import copyreg\nclass A: ...\ncopyreg.pickle(A, lambda a: (int, (1,)))",
+            "import copyreg\nclass A: ...\ncopyreg.pickle(A, lambda a: (int, (2,)))",
+            "import copy\nprint(copy.copy(A()))",
+        ),
+        (
+            "codec",
+            "import codecs\ncodecs.register(lambda n: codecs.lookup('ascii') if n == 'fz' else None)",
+            "import codecs",
+            "try:\n    print('a'.encode('fz'))\nexcept LookupError:\n    print('unknown')",
+        ),
+        (
+            "abstract base",
+            "import collections.abc\nclass A: ...\ncollections.abc.Sized.register(A)",
+            "import collections.abc\nclass A: ...",
+            "print(issubclass(A, collections.abc.Sized))",
+        ),
+        (
+            "display formatter",
+            "get_ipython().display_formatter.formatters['text/plain'].for_type(int, lambda o, p, c: p.text('one'))\nNone",
+            "get_ipython().display_formatter.formatters['text/plain'].for_type(int, lambda o, p, c: p.text('two'))\nNone",
+            "5",
+        ),
+        ("precision magic", "%precision 2", "%precision 3", "1 / 3"),
+        (
+            "event of IPython",
+            "def after(*_): print('one')\nget_ipython().events.register('post_run_cell', after)",
+            "def after(*_): print('two')\nget_ipython().events.register('post_run_cell', after)",
+            "x = 1",
+        ),
+        (
+            "transformer of IPython",
+            "def t(lines): return [l.replace('one', '1') for l in lines]\nget_ipython().input_transformers_cleanup.append(t)",
+            "def t(lines): return [l.replace('one', '2') for l in lines]\nget_ipython().input_transformers_cleanup.append(t)",
+            "print(one)",
+        ),
+        (
+            "own magic",
+            "from IPython.core.magic import register_line_magic\n@register_line_magic\ndef fz(line): print('one')",
+            "from IPython.core.magic import register_line_magic\n@register_line_magic\ndef fz(line): print('two')",
+            "%fz",
+        ),
+        ("alias magic", "%alias fz echo one", "%alias fz echo two", "fz"),
+        (
+            "context variable",
+            "import contextvars\nv = contextvars.ContextVar('v', default=1)",
+            "import contextvars\nv = contextvars.ContextVar('v', default=2)",
+            "print(v.get())",
+        ),
+        (
+            "thread's own",
+            "import threading\nl = threading.local()\nl.v = 1",
+            "import threading\nl = threading.local()\nl.v = 2",
+            "print(l.v)",
+        ),
+        (
+            "signal",
+            "import signal\nsignal.signal(signal.SIGUSR1, lambda *a: print('one'))\nNone",
+            "import signal\nsignal.signal(signal.SIGUSR1, lambda *a: print('two'))\nNone",
+            "signal.raise_signal(signal.SIGUSR1)",
+        ),
+        (
+            "trace function",
+            "import sys\nsys.setprofile(None)\nsys.fz = 1",
+            "import sys\nsys.setprofile(None)\nsys.fz = 2",
+            "print(sys.fz)",
+        ),
+        (
+            "stdout",
+            "import sys\nclass W:\n    def __init__(self, s): self.s = s\n    def write(self, t): return self.s.write(t.upper())\n    def flush(self): self.s.flush()\nsys.stdout = W(sys.stdout)",
+            "import sys",
+            "print('text')",
+        ),
+        (
+            "open figure",
+            "import matplotlib.pyplot as plt\nplt.ioff()\nfig, ax = plt.subplots(figsize=(1, 1))\nax.plot([1, 2])\nprint(len(plt.get_fignums()))",
+            "import matplotlib.pyplot as plt\nplt.ioff()\nfig, ax = plt.subplots(figsize=(1, 1))\nax.plot([1, 2])\nax.plot([2, 1])\nprint(len(plt.get_fignums()))",
+            "print(len(ax.lines))",
+        ),
+        (
+            "sklearn config",
+            "import sklearn\nsklearn.set_config(assume_finite=True)",
+            "import sklearn\nsklearn.set_config(assume_finite=False)",
+            "print(sklearn.get_config()['assume_finite'])",
+        ),
+        (
+            "umask",
+            "import os\nos.umask(0o22)\nNone",
+            "import os\nos.umask(0o77)\nNone",
+            "open('u.txt', 'w').close()\nprint(oct(os.stat('u.txt').st_mode))\nos.remove('u.txt')",
+        ),
+        (
+            "module in sys.modules",
+            "import sys, types\nm = types.ModuleType('fzm')\nm.v = 1\nsys.modules['fzm'] = m",
+            "import sys, types\nm = types.ModuleType('fzm')\nm.v = 2\nsys.modules['fzm'] = m",
+            "import fzm\nprint(fzm.v)",
+        ),
+        (
+            "import hook",
+            "import sys\nclass F:\n    def find_spec(self, name, *a):\n        if name == 'fzz': print('one')\nsys.meta_path.append(F())",
+            "import sys\nclass F:\n    def find_spec(self, name, *a):\n        if name == 'fzz': print('two')\nsys.meta_path.append(F())",
+            "try:\n    import fzz\nexcept ImportError:\n    pass",
+        ),
+    )
+)
+LOOK_TAU = "import math\nprint(math.tau)"
+STORES = tuple(
+    edit(
+        f"store: {name}",
+        [template.replace("NUMBER", "1"), look],
+        {0: template.replace("NUMBER", "2")},
+        rerun=[0, 1],
+        files={f"put{number}.py": f"import math\nmath.tau = {number}\n" for number in (1, 2)}
+        if "putN" in template
+        else {},
+    )
+    for name, template, look in (
+        # Other ways to put something into a library, and other libraries to put it into.
+        ("under another name", "import math as m\nm.tau = NUMBER", LOOK_TAU),
+        ("of a module bound above", "import math\ndef put(v):\n    math.tau = v\nput(NUMBER)", LOOK_TAU),
+        ("result used", "import math\ndef put(v):\n    math.tau = v\n    return v\ndone = put(NUMBER)", LOOK_TAU),
+        ("in a tuple", "import math\n(a, (math.tau, b)) = 0, (NUMBER, 0)", LOOK_TAU),
+        ("starred", "import math\nfirst, *math.tau = 0, NUMBER", LOOK_TAU),
+        ("as a loop's target", "import math\nfor math.tau in [NUMBER]:\n    pass", LOOK_TAU),
+        ("as a comprehension's target", "import math\nx = [0 for math.tau in [NUMBER]]", LOOK_TAU),
+        (
+            "as a context's target",
+            "import math, contextlib\nwith contextlib.nullcontext(NUMBER) as math.tau:\n    pass",
+            LOOK_TAU,
+        ),
+        ("augmented", "import math\nmath.tau += NUMBER", LOOK_TAU),
+        ("annotated", "import math\nmath.tau: int = NUMBER", LOOK_TAU),
+        ("in a branch", "import math\nif math.pi > 3:\n    math.tau = NUMBER", LOOK_TAU),
+        ("in a method", "import math\nclass A:\n    def put(self):\n        math.tau = NUMBER\nA().put()", LOOK_TAU),
+        ("in a class body", "import math\nclass A:\n    math.tau = NUMBER", LOOK_TAU),
+        ("in a lambda", "import math\nput = lambda: setattr(math, 'tau', NUMBER)\nx = put()", LOOK_TAU),
+        ("setattr used", "import math\nx = setattr(math, 'tau', NUMBER)", LOOK_TAU),
+        ("setattr by another name", "import math\nput = setattr\nput(math, 'tau', NUMBER)", LOOK_TAU),
+        ("__setattr__", "import math\nmath.__setattr__('tau', NUMBER)", LOOK_TAU),
+        ("__dict__", "import math\nmath.__dict__['tau'] = NUMBER", LOOK_TAU),
+        ("operator", "import math, operator\noperator.setitem(vars(math), 'tau', NUMBER)", LOOK_TAU),
+        ("map", "import math\nx = list(map(setattr, [math], ['tau'], [NUMBER]))", LOOK_TAU),
+        ("partial", "import math, functools\nfunctools.partial(setattr, math, 'tau')(NUMBER)", LOOK_TAU),
+        ("exec in the module", "import math\nexec('tau = NUMBER', math.__dict__)", LOOK_TAU),
+        (
+            "type.__setattr__",
+            "import json\nclass A: n = NUMBER\ntype.__setattr__(json.JSONEncoder, 'fz', A.n)",
+            "import json\nprint(json.JSONEncoder.fz)",
+        ),
+        ("patcher object", "from unittest import mock\np = mock.patch('math.tau', NUMBER)\np.start()\nNone", LOOK_TAU),
+        (
+            "patcher, result used",
+            "from unittest import mock\np = mock.patch('math.tau', NUMBER)\nx = p.start()",
+            LOOK_TAU,
+        ),
+        (
+            "exit stack",
+            "import contextlib\nfrom unittest import mock\nstack = contextlib.ExitStack()\nstack.enter_context(mock.patch('math.tau', NUMBER))\nNone",
+            LOOK_TAU,
+        ),
+        ("generator", "import math\ndef g():\n    math.tau = NUMBER\n    yield\nnext(g())", LOOK_TAU),
+        (
+            "property",
+            "import math\nclass A:\n    @property\n    def put(self):\n        math.tau = NUMBER\nx = A().put",
+            LOOK_TAU,
+        ),
+        ("import of a project module", "import putNUMBER", LOOK_TAU),
+        (
+            "thread",
+            "import math, threading\nt = threading.Thread(target=setattr, args=(math, 'tau', NUMBER))\nt.start()\nt.join()",
+            LOOK_TAU,
+        ),
+        ("decorator", "import math\ndef put(f):\n    math.tau = NUMBER\n    return f\n@put\ndef g(): ...", LOOK_TAU),
+        ("default argument", "import math\ndef g(v=setattr(math, 'tau', NUMBER)): ...", LOOK_TAU),
+        ("f-string", "import math\nx = f'{setattr(math, \"tau\", NUMBER)}'", LOOK_TAU),
+        ("condition", "import math\nx = math.pi > 3 and setattr(math, 'tau', NUMBER)", LOOK_TAU),
+        ("assert", "import math\nassert setattr(math, 'tau', NUMBER) is None", LOOK_TAU),
+        *(
+            (f"into {module}", f"import {module}\n{module}.fz = NUMBER", f"import {module}\nprint({module}.fz)")
+            for module in (
+                "os",
+                "os.path",
+                "shutil",
+                "time",
+                "gc",
+                "sys",
+                "json",
+                "pickle",
+                "random",
+                "warnings",
+                "heapq",
+                "bisect",
+                "operator",
+                "csv",
+                "unittest",
+                "pathlib",
+                "pprint",
+                "functools",
+                "dataclasses",
+                "contextlib",
+                "typing",
+                "abc",
+                "enum",
+                "decimal",
+                "locale",
+                "itertools",
+                "numpy",
+                "numpy.random",
+                "numpy.testing",
+                "pandas",
+                "pandas.testing",
+                "matplotlib",
+                "matplotlib.pyplot",
+                "IPython.display",
+                "datetime",
+                "logging",
+                "builtins",
+            )
+        ),
+        (
+            "into a class of pathlib",
+            "import pathlib\npathlib.Path.fz = NUMBER",
+            "import pathlib\nprint(pathlib.Path.fz)",
+        ),
+        (
+            "into an imported class",
+            "from pathlib import Path\nPath.fz = NUMBER",
+            "import pathlib\nprint(pathlib.Path.fz)",
+        ),
+        (
+            "into an imported function",
+            "from shutil import copy\ncopy.fz = NUMBER",
+            "import shutil\nprint(shutil.copy.fz)",
+        ),
+        ("into sleep", "import time\ntime.sleep = lambda s: print('slept', NUMBER)", "import time\ntime.sleep(0)"),
+        (
+            "dialect",
+            "import csv\ncsv.register_dialect('fz', delimiter=str(NUMBER))",
+            "import csv\nprint(csv.get_dialect('fz').delimiter)",
+        ),
+        (
+            "dialect, result used",
+            "import csv\nx = csv.register_dialect('fz', delimiter=str(NUMBER))",
+            "import csv\nprint(csv.get_dialect('fz').delimiter)",
+        ),
+        (
+            "field size",
+            "import csv\ncsv.field_size_limit(1000 + NUMBER)\nNone",
+            "import csv\nprint(csv.field_size_limit())",
+        ),
+        (
+            "archive format",
+            "import shutil\nshutil.register_archive_format('fz', lambda *a: None, description='NUMBER')",
+            "import shutil\nprint([d for n, d in shutil.get_archive_formats() if n == 'fz'])",
+        ),
+        (
+            "ABCMeta.register",
+            "import abc, collections.abc\nclass A: ...\nabc.ABCMeta.register(collections.abc.Sized if NUMBER == 1 else collections.abc.Hashable, A)\nNone",
+            "import collections.abc\nprint(issubclass(A, collections.abc.Sized))",
+        ),
+        (
+            "subclass of a library's class",
+            "import json\nclass CNUMBER(json.JSONEncoder): ...",
+            "import json\nprint([c.__name__ for c in json.JSONEncoder.__subclasses__()])",
+        ),
+        (
+            "signal, result used",
+            "import signal\nold = signal.signal(signal.SIGUSR1, lambda *a: print('got', NUMBER))",
+            "import signal\nsignal.raise_signal(signal.SIGUSR1)",
+        ),
+        (
+            "context variable's token",
+            "import contextvars\nv = contextvars.ContextVar('v', default=0)\ntoken = v.set(NUMBER)",
+            "print(v.get())",
+        ),
+        (
+            "logging disabled",
+            "import logging\nx = logging.disable(10 * NUMBER)",
+            "import logging\nprint(logging.root.manager.disable)",
+        ),
+        (
+            "logger's own handler",
+            "import logging, sys\nlog = logging.getLogger('fz')\nlog.addHandler(logging.StreamHandler(sys.stdout))\nlog.handlers[0].setFormatter(logging.Formatter('NUMBER %(message)s'))",
+            "import logging\nlogging.getLogger('fz').error('e')",
+        ),
+        (
+            "accessor, result used",
+            "import pandas as pd\nclass A:\n    n = NUMBER\n    def __init__(self, frame): ...\nA = pd.api.extensions.register_dataframe_accessor('fz')(A)",
+            "import pandas as pd\nprint(pd.DataFrame().fz.n)",
+        ),
+        ("environment by bytes", "import os\nos.environb[b'FZ_W'] = b'NUMBER'", "import os\nprint(os.environ['FZ_W'])"),
+        (
+            "putenv",
+            "import os\nos.putenv('FZ_W', 'NUMBER')",
+            "import subprocess\nprint(subprocess.run('echo $FZ_W', shell=True, capture_output=True, text=True).stdout)",
+        ),
+        (
+            "current figure",
+            "import matplotlib.pyplot as plt\nplt.ioff()\nplt.figure(NUMBER, figsize=(1, 1))\nNone",
+            "import matplotlib.pyplot as plt\nprint(plt.get_fignums())\nplt.close('all')",
+        ),
+        (
+            "style",
+            "import matplotlib.pyplot as plt\nplt.style.use({'lines.linewidth': NUMBER})",
+            "import matplotlib.pyplot as plt\nprint(plt.rcParams['lines.linewidth'])",
+        ),
+        (
+            "colour map",
+            "import matplotlib as mpl\nmpl.colormaps.register(mpl.colors.ListedColormap(['k'] * NUMBER), name='fz')",
+            "import matplotlib as mpl\nprint(mpl.colormaps['fz'].N)",
+        ),
+        ("interactivity", "%config InteractiveShell.ast_node_interactivity = ['last_expr', 'all'][NUMBER - 1]", "1\n2"),
+        (
+            "figure format",
+            "import matplotlib.pyplot as plt\n%config InlineBackend.figure_formats = [['png'], ['svg']][NUMBER - 1]",
+            "plt.figure(figsize=(1, 1))\nprint(get_ipython().display_formatter.formatters['image/svg+xml'].lookup_by_type(plt.Figure) is None if 0 else 1)",
+        ),
+        (
+            "locale",
+            "import locale\nlocale.setlocale(locale.LC_ALL, ['C', 'C.UTF-8'][NUMBER - 1])\nNone",
+            "import locale\nprint(locale.setlocale(locale.LC_ALL))",
+        ),
+        (
+            "time zone",
+            "import os, time\nos.environ['TZ'] = ['UTC', 'Asia/Tokyo'][NUMBER - 1]\ntime.tzset()",
+            "import time\nprint(time.tzname)",
+        ),
+        (
+            "rlimit",
+            "import resource\nresource.setrlimit(resource.RLIMIT_CORE, (0, 0)) if NUMBER == 1 else None",
+            "import resource\nprint(resource.getrlimit(resource.RLIMIT_CORE)[0] == 0)",
+        ),
+        (
+            "garbage collector",
+            "import gc\n(gc.enable if NUMBER == 1 else gc.disable)()",
+            "import gc\nprint(gc.isenabled())",
+        ),
+        ("string's cache", "import re\nre.fz = NUMBER", "import re\nprint(re.fz)"),
+    )
+)
+PRECISE = (
+    # What must be right, and need not be executed.
+    edit("nothing", ["x = 1", "print(x)"], cached=[0, 1]),
+    edit("comment", ["x = 1", "print(x)"], {0: "# more\nx = 1"}, rerun=[], cached=[0, 1]),
+    edit("the same value", ["x = 1 + 1", "print(x)"], {0: "x = 2"}, cached=[1]),
+    edit("another name", ["x = 1", "y = 2", "print(y)"], {0: "x = 5"}, cached=[1, 2]),
+    edit(
+        "comment in a function",
+        ["def f():\n    return 1", "print(f())"],
+        {0: "def f():\n    # one\n    return 1"},
+        rerun=[],
+        cached=[1],
+    ),
+    edit(
+        "another file",
+        ["a = open('a.txt').read()", "b = open('b.txt').read()", "print(b)"],
+        files={"a.txt": "1", "b.txt": "2"},
+        changed={"a.txt": "3"},
+        rerun=[0],
+        cached=[1, 2],
+    ),
+    edit(
+        "another variable of the environment",
+        ["import os\nprint(os.environ.get('FZ_V'))"],
+        changed_env={"FZ_W": "1"},
+        cached=[0],
+    ),
+    edit(
+        "another module",
+        ["import one", "import two", "print(two.v)"],
+        files={"one.py": "v = 1\n", "two.py": "v = 2\n"},
+        changed={"one.py": "v = 3\n"},
+        cached=[1, 2],
+    ),
+    cells(
+        "cell inserted",
+        ["x = 1", "y = x + 1", "print(y)"],
+        ["x = 1", "z = 5", "y = x + 1", "print(y)"],
+        rerun=[1],
+        cached=[0, 2, 3],
+    ),
+    cells(
+        "cell removed",
+        ["x = 1", "z = 5", "y = x + 1", "print(y)"],
+        ["x = 1", "y = x + 1", "print(y)"],
+        cached=[0, 1, 2],
+    ),
+    cells(
+        "independent cells swapped",
+        ["x = 1", "y = 2", "print(x, y)"],
+        ["y = 2", "x = 1", "print(x, y)"],
+        cached=[0, 1, 2],
+    ),
+    edit(
+        "last cell only",
+        ["data = list(range(1000))", "total = sum(data)", "print(total)"],
+        {2: "print(total + 1)"},
+        cached=[0, 1],
+    ),
+    edit(
+        "frame computed in other words",
+        ["import pandas as pd\ndf = pd.DataFrame({'a': [1, 2]})", "print(df.a.sum())"],
+        {0: "import pandas as pd\ndf = pd.DataFrame({'a': [2, 4]})\ndf['a'] //= 2"},
+        cached=[1],
+    ),
+    edit(
+        "model fitted again",
+        [
+            "import numpy as np\nX = np.arange(6.0).reshape(-1, 1)\ny = X.ravel() * 2",
+            "from sklearn.linear_model import LinearRegression\nm = LinearRegression().fit(X, y)",
+            "print(m.coef_.round(3))",
+        ],
+        {0: "import numpy as np\nX = np.arange(6.0)[:, None]\ny = 2 * X[:, 0]"},
+        cached=[2],
+    ),
+    edit(
+        "seeded draw below another edit",
+        ["x = 1", "import random\nrandom.seed(3)\ny = random.random()", "print(y)"],
+        {0: "x = 2"},
+        cached=[1, 2],
+    ),
+)
+CLOCK = {"clock.py": "import time\n\ndef stamp():\n    return time.time_ns()\n"}
+VOLATILE = tuple(
+    edit(f"volatile: {name}", ["x = 1", source], unstable=[1], rerun=[1], files=CLOCK, seen_by_chain=False)
+    for name, source in (
+        ("time", "import time\nprint(time.time_ns())"),
+        ("datetime", "import datetime\nprint(datetime.datetime.now())"),
+        ("clock in a function", "from time import time as clock\ndef f(): return clock()\nprint(f())"),
+        ("uuid", "import uuid\nprint(uuid.uuid4())"),
+        ("urandom", "import os\nprint(os.urandom(8))"),
+        ("secrets", "import secrets\nprint(secrets.token_hex(8))"),
+        ("unseeded random", "import random\nprint(random.random())"),
+        ("unseeded numpy", "import numpy as np\nprint(np.random.rand())"),
+        ("unseeded generator", "import numpy as np\nprint(np.random.default_rng().random())"),
+        ("unseeded own generator", "import random\nprint(random.Random().random())"),
+        ("system random", "import random\nprint(random.SystemRandom().random())"),
+        ("process id", "import os\nprint(os.getpid())"),
+        ("timestamp", "import pandas as pd\nprint(pd.Timestamp.now())"),
+        ("temporary folder", "import tempfile\nprint(tempfile.mkdtemp())"),
+        ("shell's clock", "!date +%s%N"),
+        ("sample", "import pandas as pd\nprint(pd.Series(range(10 ** 6)).sample(5).tolist())"),
+        ("numpy's now", "import numpy as np\nprint(np.datetime64('now', 'ns'))"),
+        ("pandas' now by a word", "import pandas as pd\nprint(pd.Timestamp('now'))"),
+        ("to_datetime of a word", "import pandas as pd\nprint(pd.to_datetime('now'))"),
+        ("strftime", "import time\nprint(time.strftime('%c'), time.perf_counter_ns())"),
+        ("bound clock", "from datetime import datetime\nnow = datetime.now\nprint(now())"),
+        ("clock by getattr", "import time\nprint(getattr(time, 'time_' + 'ns')())"),
+        ("clock handed on", "import time\nprint([f() for f in [time.time_ns]])"),
+        (
+            "clock as a default factory",
+            "import time\nfrom dataclasses import dataclass, field\n@dataclass\nclass A:\n    t: int = field(default_factory=time.time_ns)\nprint(A())",
+        ),
+        ("clock in a project module", "import clock\nprint(clock.stamp())"),
+        ("clock of the event loop", "import asyncio\nprint(asyncio.get_running_loop().time())"),
+        ("timeit", "import timeit\nprint(timeit.timeit('1', number=10))"),
+        ("cpu time", "import os\nprint(os.times().elapsed)"),
+        ("resource use", "import time\nprint(time.process_time_ns(), time.thread_time_ns())"),
+        (
+            "logged time",
+            "import logging, sys\nlogging.basicConfig(stream=sys.stdout, format='%(created)f')\nlogging.error('e')",
+        ),
+        ("uuid1", "import uuid\nprint(uuid.uuid1())"),
+        ("numpy's own seed", "import numpy as np\nprint(np.random.RandomState().rand())"),
+        ("seed sequence", "import numpy as np\nprint(np.random.SeedSequence().entropy)"),
+        ("generator seeded with None", "import numpy as np\nprint(np.random.default_rng(None).random())"),
+        ("reseeded with nothing", "import random\nrandom.seed(1)\nrandom.seed()\nprint(random.random())"),
+        (
+            "numpy reseeded with nothing",
+            "import numpy as np\nnp.random.seed(1)\nnp.random.seed()\nprint(np.random.rand())",
+        ),
+        ("device", "print(open('/dev/urandom', 'rb').read(8))"),
+        ("proc", "print(open('/proc/self/stat').read())"),
+        (
+            "database's random",
+            "import sqlite3\nprint(sqlite3.connect(':memory:').execute('select random()').fetchone())",
+        ),
+        ("message id", "from email.utils import make_msgid\nprint(make_msgid())"),
+        (
+            "split without a seed",
+            "import sklearn.model_selection as ms\nprint(ms.train_test_split(list(range(10000)))[0][:9])",
+        ),
+        ("age of a file", "import os\nopen('now.txt', 'w').close()\nprint(os.stat('now.txt').st_mtime_ns)"),
+        (
+            "memory",
+            "import tracemalloc\ntracemalloc.start()\nprint(tracemalloc.get_traced_memory(), id(object()))\nimport os\nprint(os.getpid())",
+        ),
+        ("parent", "import os\nprint(os.getpid(), os.getppid())"),
+        ("process's name", "import multiprocessing\nprint(multiprocessing.current_process().pid)"),
+        ("thread's number", "import threading\nprint(threading.get_native_id())"),
+        ("shell's process", "%%bash\necho $$ $RANDOM $(date +%N)"),
+        ("timed by a magic", "%timeit -n1 -r1 pass"),
+        (
+            "own clock by ctypes",
+            "import ctypes\nt = (ctypes.c_long * 2)()\nctypes.CDLL(None).clock_gettime(0, t)\nprint(list(t))",
+        ),
+        ("sets' order", "import os\nprint(hash(object()), os.getpid())"),
+        ("shuffle", "import random\nl = list(range(1000))\nrandom.shuffle(l)\nprint(l[:9])"),
+    )
+)
+PAIRS: tuple[Pair, ...] = (
+    *OTHER_CACHES,
+    *CAUSES,
+    *READS,
+    *WRITES,
+    *VALUES,
+    *ALIASES,
+    *FILES,
+    *ENVIRONMENT,
+    *MODULES,
+    *AMBIENT,
+    *STORES,
+    *PRECISE,
+    *VOLATILE,
+)
