@@ -194,7 +194,7 @@ class Hashing:
 
     def __init__(self) -> None:
         try:
-            import xxhash  # only where the notebook's environment has it
+            xxhash: Any = __import__("xxhash")  # only where the notebook's environment has it
         except Exception:
             import hashlib
 

@@ -464,7 +464,7 @@ class Kernel:
             self.kill()
             evalue = "the cell ended its kernel by exit() or quit(); remove the call, or raise an error instead"
             return Outcome("error", outputs, CellError("KernelExit", evalue), duration_ms, died=True)
-        return Outcome("ok", outputs, None, duration_ms, written=_written(answer), observed=answer.get("observed"))
+        return Outcome("ok", outputs, None, duration_ms, written=_written(answer), observed=_observed(answer))
 
     def _failed(self, told: Json, outputs: list[Json], answer: Json, reply: Json, duration_ms: float) -> Outcome:
         traceback = _traceback(told)
@@ -479,7 +479,7 @@ class Kernel:
             self._limit_memory(ROOM_MB)
         line = line_of(traceback, reply.get("execution_count"))
         error = CellError(ename, evalue, traceback, line, bases if ename in bases else ())
-        return Outcome("error", outputs, error, duration_ms, written=_written(answer), observed=answer.get("observed"))
+        return Outcome("error", outputs, error, duration_ms, written=_written(answer), observed=_observed(answer))
 
     def _tail(self) -> str:
         """Return the last lines of what the process itself wrote to stderr, for messages."""
@@ -492,6 +492,12 @@ class Kernel:
             content = self._process.server.tail()
         lines = content.decode("utf-8", "replace").splitlines()
         return [line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}..." for line in lines if line.strip()]
+
+
+def _observed(answer: Json) -> Json | None:
+    """Return what the agent observed of a cell, or what kept it from that."""
+    found = answer.get("observed") or {name: answer[name] for name in ("problem",) if name in answer}
+    return found if isinstance(found, dict) and found else None
 
 
 def describe_exit(code: int) -> str:

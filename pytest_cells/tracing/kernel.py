@@ -262,6 +262,8 @@ class TracedKernel(LiveKernel):
         outcome = self._deadline_told(outcome, whole=whole)
         record = read_record(outcome.observed)
         error = judge(cell, outcome)
+        if record is None and not outcome.died:
+            self._tell_unobserved(outcome)
         if not self._whole:
             problem = self._problem(cell, record, outcome, failed=error is not None)
             if problem is not None:
@@ -274,6 +276,13 @@ class TracedKernel(LiveKernel):
         inputs = self._note(cell, static, record or Record(barrier=[UNOBSERVED]), outcome, failed=error is not None)
         self._position = cell.index + 1
         return inputs, msgspec.structs.replace(outcome, outputs=self._filtered(outcome.outputs))
+
+    def _tell_unobserved(self, outcome: Outcome) -> None:
+        """Say once that cells cannot be observed, and what that means."""
+        problem = (outcome.observed or {}).get("problem", "the kernel told nothing")
+        told = f"{self._notebook.name}: cells cannot be observed, and depend on all above them ({problem})"
+        if told not in self.notes:
+            self.notes.append(told)
 
     def _problem(self, cell: Cell, record: Record | None, outcome: Outcome, *, failed: bool) -> str | None:
         """Return why what a kernel gave that does not hold everything does not count, or None."""

@@ -12,7 +12,6 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -65,7 +64,7 @@ class Record(msgspec.Struct, frozen=True):
 
 def read_record(told: Json | None) -> Record | None:
     """Return what the agent told, or None where it told nothing that can be read."""
-    if told is None:
+    if told is None or "problem" in told:
         return None
     try:
         return msgspec.convert(told, Record)
@@ -145,8 +144,3 @@ def shown(path: str, rootdir: Path) -> str:
     """Return a path relative to rootdir where it is inside, with forward slashes."""
     found = Path(path)
     return (found.relative_to(rootdir) if found.is_relative_to(rootdir) else found).as_posix()
-
-
-def told(value: Any) -> Json | None:
-    """Return what the agent told if it is an object at all."""
-    return value if isinstance(value, dict) else None

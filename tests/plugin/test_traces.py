@@ -191,3 +191,11 @@ def test_wrong_rung(cells_project):
     result = cells_project.pytest("--cells", "--cells-cache=trace")
     assert 4 == result.ret
     assert "expected one of traces, chain, off" in result.stderr.str()
+
+
+def test_cells_that_cannot_be_observed(statuses):
+    """Where the agent fails its cells depend on all above, as on the other rung, and the user is told once."""
+    harm = "import sys\nvars(sys.modules['_pytest_cells_agent.tracer'])['_clock'] = None"
+    assert ["ok", "ok", "ok"] == statuses(harm, "x = 1", "y = x")
+    assert 1 == statuses.result.stdout.count("cells cannot be observed, and depend on all above them (TypeError")
+    assert ["ok", "ok", "ok"] == statuses(f"{harm}\nz = 1", "x = 1", "y = x")

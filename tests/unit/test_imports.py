@@ -142,7 +142,7 @@ def test_what_runs_in_the_kernel_is_the_standard_library() -> None:
     rooms = [name for name in FILES if name.startswith(f"{PACKAGE.name}.in_kernel")]
     names = {name.split(".")[0] for room in rooms for name in imports(room)}
     assert {f"{PACKAGE.name}.in_kernel{name}" for name in ("", ".agent", ".fork_server", ".tracer")} <= set(rooms)
-    assert set() == names - sys.stdlib_module_names - {PACKAGE.name, "xxhash"}  # the latter where it is found
+    assert set() == names - sys.stdlib_module_names - {PACKAGE.name}
     assert set() == {one for room in rooms for one in ours(room) if not one.startswith(IN_KERNEL)}
 
 
