@@ -98,7 +98,7 @@ def test_metadata_raises_may_be_an_object() -> None:
         ({"skip": False, "xfail": False, "raises": False}, Directives()),
         ({"name": None, "timeout": None}, Directives()),
         ({"timeout": 0}, Directives(timeout=0.0)),
-        ({"cache": True}, Directives(cache=True)),
+        ({"cache": True}, Directives(cache=True, cache_anyway=True)),
         ({"deps": "a.csv, b.csv"}, Directives(deps=("a.csv", "b.csv"))),
         ({"deps": ["my file.csv"]}, Directives(deps=("my file.csv",))),
     ],

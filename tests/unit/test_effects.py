@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -632,8 +633,15 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, l
 
 def probed(wanted: dict[str, Any]) -> list[Any]:
     """Execute rows; return what was reported of each."""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}  # or whether a module's source is read varies
     done = subprocess.run(
-        [sys.executable, str(PROBE)], input=json.dumps(wanted), capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, str(PROBE)],
+        input=json.dumps(wanted),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=environment,
     )
     assert 0 == done.returncode, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit import fingerprint_kinds as kinds
+from . import fingerprint_kinds as kinds
 
 MAIN = "import sys\n"
 
