@@ -94,6 +94,10 @@ class LiveKernel:
             if cell.blank:
                 return  # nothing is executed, so nothing is needed
             self._start()
+        self._replay_above(cell)
+
+    def _replay_above(self, cell: Cell) -> None:
+        """Execute what the kernel has not yet executed above a cell."""
         for above in self._notebook.cells[self._position : cell.index]:
             if above.index not in self._walk.skipped:
                 self._replay(above)

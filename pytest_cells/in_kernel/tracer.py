@@ -288,8 +288,7 @@ class Tracer:
         rest = list(path[1:])
         if isinstance(value, types.ModuleType):
             name = _text(types.ModuleType.__getattribute__(value, "__dict__").get("__name__"))
-            while rest and "%s.%s" % (name, rest[0]) in sys.modules:
-                name = "%s.%s" % (name, rest.pop(0))
+            name = _deepest(name, rest)
             if name in self._modules.names:
                 return None  # its state is observed
         elif isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
@@ -331,8 +330,7 @@ class Tracer:
         else:
             component = self._known.get(path[0]) if variables is None else None
             return told if component is not None and component.modules else None
-        while rest and "%s.%s" % (name, rest[0]) in sys.modules:
-            name = "%s.%s" % (name, rest.pop(0))
+        name = _deepest(name, rest)
         if name in self._modules.names:
             inner = self._modules.names[name].__dict__.get(rest[0]) if rest else None
             return told if isinstance(inner, (type, types.FunctionType)) and len(rest) > 1 else None
@@ -411,6 +409,13 @@ def _others(components: "dict[str, Any]", name: str) -> str:
     """Return the names that share mutable objects with a name."""
     component = components.get(name)
     return ",".join(other for other in component.names if other != name) if component is not None else ""
+
+
+def _deepest(module: str, rest: "list[str]") -> str:
+    """Return the module that a dotted path ends in, and take its words off the rest."""
+    while rest and "%s.%s" % (module, rest[0]) in sys.modules:
+        module = "%s.%s" % (module, rest.pop(0))
+    return module
 
 
 def _text(value: Any) -> str:

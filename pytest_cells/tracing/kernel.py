@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -10,8 +11,8 @@ from typing import Any, cast
 import msgspec
 
 from pytest_cells.cache.store import Store
-from pytest_cells.cache.trace import ABSENT, HISTORY, Damaged, Snapshot, Trace, Version
-from pytest_cells.errors import PrerequisiteFailed, PrerequisiteSkipped, StoreError
+from pytest_cells.cache.trace import ABSENT, Damaged, Snapshot, Trace, Version
+from pytest_cells.errors import StoreError
 from pytest_cells.evaluator import Executor, ObservingRunner
 from pytest_cells.in_kernel import AGENT
 from pytest_cells.judge import judge
@@ -112,10 +113,7 @@ class TracedKernel(LiveKernel):
             self.drop()
         if self._runner is None:
             self._start()
-        for above in self._notebook.cells[self._position : cell.index]:
-            if above.index not in self._traces.skipped:
-                self._replay(above)
-            self._position = above.index + 1
+        self._replay_above(cell)
 
     def _way(self, cell: Cell) -> Way | None:
         """Return how to bring back what the cell may touch, or None where all above must be executed."""
@@ -312,7 +310,7 @@ class TracedKernel(LiveKernel):
             record = msgspec.structs.replace(record, volatile=[])
         inputs = inputs_of(record, state, static, self._settings.rootdir)
         lookup = self._traces.lookup(cell)
-        nonce = self._nonce() if record.volatile and record.barrier else ""
+        nonce = str(time.time_ns()) if record.volatile and record.barrier else ""
         writes = writes_of(record, lookup, inputs, self._settings.rootdir, nonce)
         trace = Trace(
             lookup,
@@ -331,10 +329,6 @@ class TracedKernel(LiveKernel):
                 self._held[rest] = version
             elif kind == "slot":
                 self._slots[rest] = version
-        known = self._traces.steps.get(cell.index)
-        differs = known is not None and not known.trace.volatile and dict(known.writes) != writes
-        if differs and not self._whole:
-            raise _Surprise(f"cell {cell.label} did something else when it was executed again")
         self._traces.note(cell, Step(trace, executed=True))
         return inputs
 
@@ -348,11 +342,6 @@ class TracedKernel(LiveKernel):
         else:
             writes |= record.foreign_writes
         return msgspec.structs.replace(record, barrier=barrier, volatile=volatile, file_writes=writes)
-
-    def _nonce(self) -> str:
-        import time
-
-        return str(time.time_ns())
 
     def _wishes(self, cell: Cell) -> Json:
         wishes: Json = {"trace": True, "snapshot_s": SNAPSHOT_S, **self._agent()}
@@ -405,6 +394,3 @@ class TracedKernel(LiveKernel):
         after = self._traces.steps.get(cell.index)
         if expected is not None and not was_whole and (after is None or dict(after.writes) != expected):
             raise _Surprise(f"cell {cell.label} did something else when it was executed again")
-
-
-__all__ = ["HISTORY", "PrerequisiteFailed", "PrerequisiteSkipped", "TracedKernel"]

@@ -7,14 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_cells.cache.trace import ABSENT, HISTORY, Trace, Version
+from pytest_cells.cache.trace import Trace, Version
 from pytest_cells.model import Cell
 from pytest_cells.plan import Hit, Run, decide, describe_input
 from pytest_cells.tracing.walk import Step, TraceWalk
 from pytest_cells.walk import always_runs
 
 if TYPE_CHECKING:
-    from pytest_cells.cache.files import Digests
     from pytest_cells.cache.store import Store
     from pytest_cells.run import CellRun
     from pytest_cells.tracing.kernel import TracedKernel
@@ -25,8 +24,8 @@ class TracesRung:
 
     name = "traces"
 
-    def __init__(self, walk: TraceWalk, live: TracedKernel, store: Store, digests: Digests, rootdir: Path) -> None:
-        self.walk, self.live, self._store, self._digests, self._rootdir = walk, live, store, digests, rootdir
+    def __init__(self, walk: TraceWalk, live: TracedKernel, store: Store, rootdir: Path) -> None:
+        self.walk, self.live, self._store, self._rootdir = walk, live, store, rootdir
 
     def look(self, run: CellRun) -> None:
         """Make sure that all above a cell is known: taken from the cache or, where that cannot be, executed.
@@ -126,6 +125,3 @@ class TracesRung:
 
     def _now(self, path: str) -> Version:
         return self.walk.files.of(str(self._rootdir / path))
-
-
-__all__ = ["ABSENT", "HISTORY", "TracesRung"]

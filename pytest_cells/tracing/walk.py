@@ -161,6 +161,3 @@ class TraceWalk:
         if kind == "envvar":
             return self._variable(rest)
         return self.inputs.version(name, self.material(cell))
-
-
-__all__ = ["START", "Step", "TraceWalk", "value_digest"]
