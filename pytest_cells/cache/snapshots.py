@@ -1,55 +1,21 @@
-"""Seals on snapshots: loading one runs what is in it, so that only this user's own are ever loaded.
+"""The key with which a user's snapshots are sealed: loading one runs what is in it, so that only one's own are loaded.
 
-    PYCELLS-SEALED  format  python  length  digest  seal  content
-
-The digest is of the content, the seal (keyed BLAKE2b) is of all that stands before it. The key is made once for
-each user and machine, and is never in the cache folder: a cache that is shared or restored in CI brings no code.
+It is made once for each user and machine, and is never in the cache folder: a cache that is shared or restored in CI
+brings no code.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import hmac
 import os
 import secrets
 import stat
-import struct
 from pathlib import Path
 
-from pytest_cells.cache.trace import Damaged
 from pytest_cells.errors import StoreError
 
-FORMAT = 1
 KEY_SIZE = 32
 """Bytes."""
-_MAGIC = b"PYCELLS-SEALED\0\0"
-_HEAD = struct.Struct("<16sH4sQ32s")
-_START = struct.Struct("<4sH4s")
-_SEAL = 32
-
-
-def seal(content: bytes, key: bytes) -> bytes:
-    """Return what the kernel dumped with a seal on it."""
-    head = _HEAD.pack(_MAGIC, FORMAT, _python(content), len(content), _digest(content))
-    return b"".join((head, _sealed(head, key), content))
-
-
-def unseal(sealed: bytes, key: bytes) -> memoryview:
-    """Return the content, without copying it, if the seal is ours and whole. Raises Damaged."""
-    view = memoryview(sealed)
-    start = _HEAD.size + _SEAL
-    if len(view) < start:
-        raise Damaged("a snapshot that is cut short")
-    head, content = bytes(view[: _HEAD.size]), view[start:]
-    if not hmac.compare_digest(_sealed(head, key), bytes(view[_HEAD.size : start])):
-        raise Damaged("a snapshot without this user's seal")
-    magic, number, python, length, digest = _HEAD.unpack(head)
-    if (magic, number) != (_MAGIC, FORMAT):
-        raise Damaged(f"a snapshot of format {number}")
-    if length != len(content) or not hmac.compare_digest(digest, _digest(content)) or python != _python(content):
-        raise Damaged("a snapshot that was altered")
-    return content
 
 
 def state_folder() -> Path:
@@ -114,20 +80,3 @@ def _check_private(status: os.stat_result, path: Path) -> None:
         mode = stat.S_IMODE(status.st_mode)
         hint = f"chmod go= {path}" if stat.S_ISDIR(status.st_mode) else "remove it: another is made"
         raise StoreError(f"{path}: found mode {mode:o}, which lets others in; expected none but you\n  {hint}")
-
-
-def _python(content: bytes | memoryview) -> bytes:
-    """Return the magic number of the Python that can load a snapshot. Raises Damaged where it is none."""
-    if len(content) >= _START.size:
-        magic, _, python = _START.unpack_from(content)
-        if magic == b"PYCS":
-            return bytes(python)
-    raise Damaged("no snapshot")
-
-
-def _digest(content: bytes | memoryview) -> bytes:
-    return hashlib.blake2b(content, digest_size=32).digest()
-
-
-def _sealed(head: bytes, key: bytes) -> bytes:
-    return hashlib.blake2b(head, digest_size=_SEAL, key=key, person=b"pytest-cells").digest()
