@@ -110,9 +110,15 @@ class CellsProject:
         return path
 
     def file(self, name: str, content: str) -> Path:
-        """Write a text file."""
+        """Write a text file.
+
+        What was compiled of it before goes: Python and pytest take bytecode for that of a source of the same size
+        and second.
+        """
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
+            compiled.unlink()
         path.write_text(content, encoding="utf-8")
         return path
 
