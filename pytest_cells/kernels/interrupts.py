@@ -1,7 +1,8 @@
-"""Notice that the user wants to stop, also where Python loses the KeyboardInterrupt.
+"""Notice that the user wants to stop, without losing the KeyboardInterrupt, or a message because of it.
 
 An exception that a signal handler raises while some object is being deleted is only printed: the wait for a cell
-would go on to its timeout.
+would go on to its timeout. One that is raised between the frames of a message, or when a request has been sent and
+its id is not known yet, leaves a wait for something that has been and gone.
 """
 
 from __future__ import annotations
@@ -19,17 +20,29 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.seen = False
+        self._holding = False
+        self._held: BaseException | None = None
 
-    def raise_if_lost(self) -> None:
-        """Raise KeyboardInterrupt where one should have been raised by now."""
+    def raise_if_seen(self) -> None:
+        """Raise what a handler raised and what was held back or lost; KeyboardInterrupt where it was lost."""
         if self.seen:
-            self.seen = False
-            raise KeyboardInterrupt
+            self.seen, held, self._held = False, self._held, None
+            raise held if held is not None else KeyboardInterrupt
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Hold back what handlers raise, until this ends or `raise_if_seen` is called."""
+        self._holding = True
+        try:
+            yield
+        finally:
+            self._holding = False
+        self.raise_if_seen()
 
     @contextmanager
     def noted(self) -> Generator[None]:
         """Note the signals that come meanwhile; what handles them goes on doing so."""
-        self.seen = False
+        self.seen, self._held = False, None
         handlers: dict[int, Any] = {}
         with contextlib.suppress(ValueError):  # not the main thread: no signal is handled here
             for wanted in (signal.SIGINT, signal.SIGTERM):
@@ -40,12 +53,18 @@ class Interrupts:
         try:
             yield
         finally:
+            self.seen = False
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 
     def _noting(self, handler: Callable[[int, FrameType | None], Any]) -> Callable[[int, FrameType | None], Any]:
         def note(number: int, frame: FrameType | None) -> Any:
             self.seen = True
-            return handler(number, frame)
+            if not self._holding:
+                return handler(number, frame)
+            try:
+                return handler(number, frame)
+            except BaseException as problem:
+                self._held = problem
 
         return note

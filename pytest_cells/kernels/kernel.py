@@ -33,6 +33,8 @@ from pytest_cells.model import CellError, Json, Outcome
 
 INTERRUPT_GRACE_S = 3.0
 """How long an interrupted cell may take to end before its kernel is killed: on a busy machine a traceback takes 1 s."""
+BEGIN_GRACE_S = 1.0
+"""How long a kernel may take to begin a cell before it is interrupted anyway: some never say that they begin."""
 STOP_GRACE_S = 2.0
 """How long a kernel may take to end by itself, its `atexit` code included."""
 KILL_GRACE_S = 2.0
@@ -151,10 +153,10 @@ class Kernel:
             max_output_bytes = int(self._limits.max_output_mb * MB)
             client = self._manager.client()
             if isinstance(client, BlockingKernelClient):
-                self._wire = Wire(client, self._check_alive, told_by, max_output_bytes)
+                self._wire = Wire(client, self._check_alive, self._interrupts, told_by, max_output_bytes)
             else:
                 stop = self._manager.shutdown_kernel if self.choice.elsewhere else None
-                self._wire = RemoteWire(client, self._check_alive, max_output_bytes, stop)
+                self._wire = RemoteWire(client, self._check_alive, self._interrupts, max_output_bytes, stop)
             self._wire.wait_until_ready(deadline)
             if self.choice.ipykernel and not (isinstance(self._process, ForkedProcess) and self._process.agent_loaded):
                 self._wire.load_agent()
@@ -366,25 +368,28 @@ class Kernel:
         began = time.monotonic()
         collector = self._wire.collector()
         request = ""
+        reply: Message | None = None
         try:
             self._check_alive()
-            request = self._wire.send(source, history=history, wishes=wishes)
+            with self._interrupts.held():
+                request = self._wire.send(source, history=history, wishes=wishes)
             if meanwhile is not None:
                 meanwhile()
-            reply = self._wire.answer(request, collector, began + timeout if timeout else None)
+            with self._interrupts.held():
+                reply = self._wire.answer(request, collector, began + timeout if timeout else None)
         except KernelLost as lost:
             line = crash_in(self._last_lines())[1] if self._exit_code() in CRASHES else None
             error = CellError(lost.ename, lost.evalue + self._tail(), [], line)
             self.kill()
             return Outcome("error", collector.finished(), error, _ms_since(began), died=True)
         except KeyboardInterrupt:
-            raise CellInterrupted(self._interrupted(request, collector, began)) from None
+            waiting = request if reply is None else ""
+            raise CellInterrupted(self._interrupted(waiting, collector, began)) from None
         if reply is None:
             return self._timed_out(request, collector, began, timeout)
         return self._judged(reply, collector, _ms_since(began))
 
     def _check_alive(self) -> None:
-        self._interrupts.raise_if_lost()
         if self._manager is None:
             raise KernelLost("KernelDied", "the kernel is gone")
         code = self._exit_code()
@@ -427,17 +432,26 @@ class Kernel:
         return Outcome("error", outputs, error, _ms_since(began), died=died, timed_out=True)
 
     def _interrupted(self, request: str, collector: OutputCollector, began: float) -> Outcome:
-        """Interrupt a cell because the user wants to stop; one that goes on, or a second Ctrl-C, ends its kernel."""
+        """Interrupt a cell because the user wants to stop; one that goes on, or a second Ctrl-C, ends its kernel.
+
+        `request` is empty where nothing is under way.
+        """
         traceback: list[str] = []
         line = None
         self._interrupts.seen = False
         try:
-            with contextlib.suppress(RuntimeError, OSError):
-                self._manager.interrupt_kernel()
-            reply = self._wire.answer(request, collector, time.monotonic() + INTERRUPT_GRACE_S)
-            if reply is None:
-                self.kill()
-            else:
+            reply: Message | None = None
+            if request:
+                with self._interrupts.held():
+                    reply = self._wire.wait_until_begun(request, collector, time.monotonic() + BEGIN_GRACE_S)
+            if request and reply is None:
+                with contextlib.suppress(RuntimeError, OSError):
+                    self._manager.interrupt_kernel()
+                with self._interrupts.held():
+                    reply = self._wire.answer(request, collector, time.monotonic() + INTERRUPT_GRACE_S)
+                if reply is None:
+                    self.kill()
+            if reply is not None:
                 traceback = _traceback(reply.content)
                 line = line_of(traceback, reply.content.get("execution_count"))
         except (KernelLost, KeyboardInterrupt):

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from pytest_cells.kernels.interrupts import Interrupts
 from pytest_cells.kernels.outputs import OUTPUTS, Displays, OutputWidgets
 from pytest_cells.kernels.waiting import REQUEST_S, wait_for_call
 from pytest_cells.kernels.wire import KernelLost, Message, Wire
@@ -44,14 +45,20 @@ class RemoteWire(Wire):
     """The channels of one kernel that is elsewhere. One request is under way at a time."""
 
     def __init__(
-        self, client: Any, check_alive: Callable[[], None], max_output_bytes: int, stop: Callable[[], None] | None
+        self,
+        client: Any,
+        check_alive: Callable[[], None],
+        interrupts: Interrupts,
+        max_output_bytes: int,
+        stop: Callable[[], None] | None,
     ) -> None:
         """Connect. `stop` ends the kernel, where its own shutdown request would only get it restarted."""
         self._displays, self._widgets = Displays(), OutputWidgets()
         self._client, self._check_alive = _Waiting(client), self._check_now_and_then
+        self._interrupts = interrupts
         self._ask, self._asked = check_alive, time.monotonic()
         self._max_output_bytes, self._end_told_by = max_output_bytes, None
-        self._stop = stop
+        self._stop, self._begun = stop, ""
         self._ready = self._ipython = self._idle = self._agent_loaded = False
         self._ended: KernelLost | None = None
         self._client.start_channels(hb=False)

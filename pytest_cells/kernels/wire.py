@@ -15,6 +15,7 @@ import msgspec
 import zmq
 
 from pytest_cells import in_kernel
+from pytest_cells.kernels.interrupts import Interrupts
 from pytest_cells.kernels.outputs import OUTPUTS, Displays, OutputCollector, OutputWidgets
 from pytest_cells.kernels.processes import SLICE_S
 from pytest_cells.model import Json
@@ -85,12 +86,19 @@ class Wire:
     """The sockets of one kernel. One request is under way at a time."""
 
     def __init__(
-        self, client: Any, check_alive: Callable[[], None], end_told_by: int | None, max_output_bytes: int
+        self,
+        client: Any,
+        check_alive: Callable[[], None],
+        interrupts: Interrupts,
+        end_told_by: int | None,
+        max_output_bytes: int,
     ) -> None:
         self._displays, self._widgets = Displays(), OutputWidgets()
-        self._client, self._check_alive = client, check_alive
+        self._client, self._check_alive, self._interrupts = client, check_alive, interrupts
         """`check_alive` raises KernelLost where the process has ended."""
         self._max_output_bytes = max_output_bytes
+        self._begun = ""
+        """The last request of which the kernel has told more than that it is busy."""
         client.start_channels(stdin=False, hb=False)
         self._sockets = {"iopub": client.iopub_channel.socket, "shell": client.shell_channel.socket}
         self._poller = zmq.Poller()
@@ -144,12 +152,24 @@ class Wire:
         self._client.shell_channel.send(message)
         return str(message["header"]["msg_id"])
 
-    def answer(self, request: str, collector: OutputCollector, deadline: float | None) -> Message | None:
+    def wait_until_begun(self, request: str, collector: OutputCollector, deadline: float) -> Message | None:
+        """Collect until the kernel says that it executes the request; return the reply, if even that has come.
+
+        An interrupt that a kernel gets before that is lost.
+        """
+        if self._begun == request:
+            return None
+        return self.answer(request, collector, deadline, until_begun=True)
+
+    def answer(
+        self, request: str, collector: OutputCollector, deadline: float | None, *, until_begun: bool = False
+    ) -> Message | None:
         """Collect until the reply and idle have come; None when the deadline passes before the reply."""
         reply: Message | None = None
         idle = False
         lost: KernelLost | None = None
         while reply is None or not idle:
+            self._interrupts.raise_if_seen()
             wait = SLICE_S if deadline is None else min(SLICE_S, max(deadline - time.monotonic(), 0))
             messages = self._receive(wait if lost is None else LAST_WORDS_S)
             try:
@@ -164,9 +184,12 @@ class Wire:
                     elif message.kind == "status":
                         idle = idle or message.content.get("execution_state") == "idle"
                     else:
+                        self._begun = request
                         _collect(collector, message)
             except Exception as error:  # content that is no message: whatever the parser stumbles over
                 raise _senseless(error) from None
+            if until_begun and self._begun == request and reply is None:
+                return None
             if not messages:
                 if lost is not None:
                     raise lost

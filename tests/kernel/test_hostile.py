@@ -19,6 +19,7 @@ from pytest_cells.kernels import kernel as kernels
 from pytest_cells.kernels import ownership, processes
 from pytest_cells.kernels.pool import KernelPool
 from pytest_cells.kernels.specs import KernelChoice
+from pytest_cells.kernels.wire import Wire
 from pytest_cells.settings import KernelSettings
 
 pytestmark = [pytest.mark.kernel, pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="Linux")]
@@ -655,3 +656,38 @@ def test_interrupt_that_python_loses(kernel):
         kernel.execute("while True: pass", timeout=60, meanwhile=meanwhile)
     assert "KeyboardInterrupt" == stopped.value.outcome.error.ename
     assert before is signal.getsignal(signal.SIGINT)
+
+
+def test_interrupt_while_the_request_is_sent(kernel, monkeypatch):
+    """Ctrl-C when the cell has been sent, and the kernel not been waited for yet: its answer is not missed."""
+    send = Wire.send
+
+    def interrupted(*args, **named):
+        request = send(*args, **named)
+        signal.raise_signal(signal.SIGINT)
+        return request
+
+    monkeypatch.setattr(Wire, "send", interrupted)
+    with pytest.raises(CellInterrupted) as stopped:
+        kernel.execute("x = 1\nwhile True: pass", timeout=60)
+    assert 2 == stopped.value.outcome.error.line
+    assert kernel.alive
+
+
+def test_interrupt_while_messages_are_read(kernel, monkeypatch):
+    """Ctrl-C when the answer has been read: no other one is waited for."""
+    receive = Wire._receive
+
+    def interrupted(self, wait_s):
+        found = receive(self, wait_s)
+        if any(message.kind == "execute_reply" for _, message in found):
+            signal.raise_signal(signal.SIGINT)
+        return found
+
+    monkeypatch.setattr(Wire, "_receive", interrupted)
+    with pytest.raises(CellInterrupted) as stopped:
+        kernel.execute("x = 1", timeout=60)
+    assert "KeyboardInterrupt" == stopped.value.outcome.error.ename
+    assert kernel.alive
+    monkeypatch.undo()
+    assert "ok" == kernel.execute("x", timeout=60).verdict

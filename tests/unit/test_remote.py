@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_cells.kernels import remote
+from pytest_cells.kernels.interrupts import Interrupts
 from pytest_cells.kernels.remote import RemoteWire
 from pytest_cells.kernels.wire import KernelLost
 from pytest_cells.model import Json
@@ -60,7 +61,7 @@ REPLY = ("shell", message("execute_reply", status="ok"))
 
 
 def a_wire(client: Client, check: Callable[[], None] = lambda: None, max_bytes: int = 0) -> RemoteWire:
-    wire = RemoteWire(client, check, max_bytes, None)
+    wire = RemoteWire(client, check, Interrupts(), max_bytes, None)
     wire._ready = True
     return wire
 
