@@ -12,6 +12,8 @@ from opcode import opmap as _opmap
 from types import CodeType
 from typing import Any
 
+from .unsteady import names_in_text
+
 globals()["__builtins__"] = dict(vars(builtins))  # a notebook may replace what it likes
 
 _SHIFTED = sys.version_info >= (3, 11)  # LOAD_GLOBAL's argument has a flag in its lowest bit
@@ -117,7 +119,9 @@ class Codes:
         ]
         for constant in code.co_consts:
             parts.append(self._constant(constant, inner))
-            dynamic = dynamic or (type(constant) is str and constant == "__main__")
+            if type(constant) is str:
+                dynamic = dynamic or constant == "__main__"
+                reads |= names_in_text(constant)
         named = {code.co_name}
         for facts in inner:
             named |= facts.names

@@ -144,7 +144,9 @@ class Effects:
         full = self.files.full(path)
         if full is None or not full.startswith("/proc/") or full.startswith(STEADY):
             return
-        if not self.places.installed(frame.f_code.co_filename):
+        while frame is not None and frame.f_code.co_name == "_modified_open":  # IPython's own `open`
+            frame = frame.f_back
+        if frame is not None and not self.places.installed(frame.f_code.co_filename):
             self.volatile("it reads %s" % full)
 
     def imported(self, name: Any) -> None:
@@ -313,6 +315,8 @@ class Effects:
         told["written"] = sorted(path for path in self.files.changed)
         told["file_writes"] = self.files.writes()
         told["files"] = self.files.reads()
+        if self.files.left_temporary():
+            self.volatile("it leaves a temporary file, which has another name in every run")
         self._left.update(told["file_writes"])
         self._left.update(foreign)
         told["foreign_writes"] = {path: version for path, version in foreign.items() if path not in told["file_writes"]}

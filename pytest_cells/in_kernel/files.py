@@ -183,6 +183,10 @@ class Files:
         if full is not None:
             self.temporary.add(full)
 
+    def left_temporary(self) -> bool:
+        """Tell whether a file or folder is still there whose name was drawn by chance."""
+        return any(self.versions.of(path) != ABSENT for path in self.temporary)
+
     # -- what comes of it ----------------------------------------------------------------------------------
 
     def writes(self) -> "dict[str, str]":

@@ -35,6 +35,10 @@ _monitoring: Any = getattr(sys, "monitoring", None)
 _MONITORS = range(6)
 _IMPORT_HOOKS = frozenset({"six", "_distutils_hack", "pkg_resources", "importlib", "_frozen_importlib", "setuptools"})
 
+_CSV_LIMIT = 131072
+_CSV_DIALECTS = frozenset({"excel", "excel-tab", "unix"})
+"""What csv begins with."""
+
 
 class Leftovers:
     """Compare what there is before and after a cell."""
@@ -90,6 +94,7 @@ class Leftovers:
         found: list[Any] = [*map(id, map(_getsignal, _signals)), *named, *map(id, named.values())]
         found += [*map(id, sys.meta_path), len(sys.path_hooks), id(_gettrace()), id(_getprofile()), self._monitors()]
         found += map(id, self._replaceable())
+        found += self._dialects()
         shell = self._shell
         if shell is not None:
             for callbacks in (getattr(getattr(shell, "events", None), "callbacks", None) or {}).values():
@@ -132,11 +137,20 @@ class Leftovers:
                 len(sys.path_hooks),
             ),
             "it changes the builtins": (list(named), list(map(id, named.values()))),
+            "it changes the dialects of csv": self._dialects(),
         }
         shell = self._shell
         if shell is not None:
             state["it sets a hook of IPython"] = self._hooks(shell)
         return state
+
+    @staticmethod
+    def _dialects() -> "list[Any]":
+        csv: Any = sys.modules.get("_csv")
+        if csv is None:
+            return [_CSV_LIMIT]
+        names = [name for name in csv.list_dialects() if name not in _CSV_DIALECTS]
+        return [csv.field_size_limit(), *names, *[id(csv.get_dialect(name)) for name in names]]
 
     @staticmethod
     def _monitors() -> Any:

@@ -6,9 +6,13 @@ understood is named as a reason, so that whoever asks can treat the cell as one 
 
 import ast
 import builtins
+import re
 import symtable
 from typing import Any
 
+from .unsteady import SHELL_NOW, dotted, names_in_text, timers, unsteady_paths
+
+_WORD = re.compile(r"[^\W\d]\w*")
 CLOCKS = frozenset(
     {"now", "today", "utcnow", "localtime", "gmtime", "ctime", "asctime", "uuid1", "uuid6", "uuid7"}
     | {"getmtime", "getatime", "getctime", "st_mtime", "st_atime", "st_ctime", "st_mtime_ns", "st_atime_ns"}
@@ -20,7 +24,7 @@ DYNAMIC = frozenset(
     | {"__main__", "breakpoint", "input", "In", "Out", "_", "__", "___", "_i", "_ii", "_iii", "_ih", "_oh", "_dh"}
     | {"modules", "inspect", "gc", "_getframe", "_current_frames", "currentframe", "f_globals", "f_back", "__globals__"}
     | {"_inst", "_rand", "mtrand", "get_bit_generator", "set_bit_generator", "_bit_generator"}
-    | {"user_ns", "run_cell", "run_line_magic", "ex", "ev", "__loader__", "__spec__"}
+    | {"__subclasses__", "user_ns", "run_cell", "run_line_magic", "ex", "ev", "__loader__", "__spec__"}
 )
 """Names and attributes by which code reaches names that do not stand in it, or what came before it."""
 HARMLESS_LINE_MAGICS = frozenset({"time", "timeit", "matplotlib", "precision", "pprint", "config"})
@@ -28,6 +32,7 @@ HARMLESS_LINE_MAGICS = frozenset({"time", "timeit", "matplotlib", "precision", "
 HARMLESS_CELL_MAGICS = frozenset({"time", "timeit", "capture"})
 WITH_CODE = frozenset({"time", "timeit"})
 MAGIC_CALLS = ("run_line_magic", "run_cell_magic", "system", "getoutput")
+SHELLS = frozenset({"bash", "sh", "script", "!", "sx", "system", "pip", "conda", "mamba", "uv"})
 PURE_BUILTINS = frozenset(vars(builtins)) - {"setattr", "delattr", "open", "exec", "eval", "compile", "__import__"}
 HARMLESS = {
     "": frozenset({"print", "display"}),
@@ -41,7 +46,10 @@ HARMLESS = {
     ),
     "os.environ": None,
     "os.path": None,
-    "shutil": None,
+    "shutil": frozenset(
+        {"copy", "copy2", "copyfile", "copyfileobj", "copymode", "copystat", "copytree", "move", "rmtree", "chown"}
+        | {"make_archive", "unpack_archive", "disk_usage", "which", "get_terminal_size"}
+    ),
     "sys": frozenset({"path", "stdout", "stderr", "setrecursionlimit", "exit"}),
     "json": frozenset({"dump"}),
     "pickle": frozenset({"dump"}),
@@ -59,7 +67,7 @@ HARMLESS = {
     "bisect": None,
     "math": None,
     "operator": None,
-    "csv": None,
+    "csv": frozenset({"reader", "writer", "DictReader", "DictWriter", "Sniffer", "list_dialects", "get_dialect"}),
     "matplotlib": frozenset({"rcParams", "rc", "rcdefaults", "rc_file_defaults"}),
     "pytest": frozenset({"raises", "skip", "fail", "approx", "importorskip"}),
     "unittest": None,
@@ -69,7 +77,6 @@ HARMLESS = {
     "dataclasses": None,
     "contextlib": None,
     "typing": None,
-    "abc": None,
     "enum": None,
     "numba": frozenset({"jit", "njit", "vectorize", "guvectorize"}),
     "decimal": frozenset({"getcontext"}),
@@ -85,7 +92,7 @@ class Names:
 
     __slots__ = (
         "calls", "constants", "definite", "deletes", "dynamic", "imports", "inner", "inner_stores", "late", "loads",
-        "magics", "stores", "volatile",
+        "magics", "stores", "timers", "unsteady", "volatile", "words",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -112,6 +119,12 @@ class Names:
         self.imports: set[str] = set()
         self.constants: set[Any] = set()
         """Whole numbers and short texts that stand in the source: what generators may be seeded with."""
+        self.unsteady: dict[str, set[tuple[str, ...]]] = {}
+        """Paths that may give something else in every run, by the names of the functions around them."""
+        self.timers: set[str] = set()
+        """Names that are called for durations alone."""
+        self.words: set[str] = set()
+        """All names and attributes that stand in it."""
 
     @property
     def overwritten(self) -> "set[str]":
@@ -131,6 +144,8 @@ def analyse(source: str) -> "Names | None":
         _inner_names(found, scopes, tree)
         found.calls.extend(_patches(tree, _aliases(tree)))
         _Reader(found).block(tree.body, set())
+        found.unsteady, found.timers = unsteady_paths(tree), timers(tree)
+        found.words.update(_WORD.findall(source))
     except RecursionError:
         found.dynamic.append("code nested too deeply")
     return found
@@ -145,6 +160,7 @@ PATCHING = frozenset({"setattr", "delattr", "__setattr__", "__delattr__", "__dic
 def _patches(part: ast.AST, aliases: "dict[str, str]") -> "list[tuple[str, ...]]":
     """Return the paths of what a piece of code stores into, in whatever syntax."""
     found = []
+    called = {id(node.func) for node in ast.walk(part) if isinstance(node, ast.Call)}
     for node in ast.walk(part):
         owner: ast.AST | None = None
         if (
@@ -157,8 +173,10 @@ def _patches(part: ast.AST, aliases: "dict[str, str]") -> "list[tuple[str, ...]]
             owner = node.args[0] if node.args else node
             if isinstance(owner, ast.Name):
                 owner = ast.Attribute(owner, "?", ast.Store())
+        elif isinstance(node, ast.Name) and node.id in ("setattr", "delattr") and id(node) not in called:
+            owner = node  # handed on: who knows what it is called with
         if owner is not None:
-            path = _path(owner) or ("?",)
+            path = dotted(owner) or ("?",)
             found.append((STORE, *(aliases.get(path[0], path[0]), *path[1:])))
     return found
 
@@ -359,7 +377,7 @@ class _Reader:
             self.found.calls.append(path)
 
     def decorator(self, node: ast.expr, defined: "set[str]") -> None:
-        path = _path(node.func if isinstance(node, ast.Call) else node)
+        path = dotted(node.func if isinstance(node, ast.Call) else node)
         self.found.calls.append(path or ("?",))
         self.expression(node, defined)
 
@@ -436,6 +454,8 @@ class _Reader:
             self.constant(node.value)
 
     def constant(self, value: Any) -> None:
+        if type(value) is str:
+            self.found.loads |= names_in_text(value) - self.found.definite
         if type(value) in (int, str) and (type(value) is int or len(value) < 64):
             self.found.constants.add(value)
         if isinstance(value, str) and "://" in value and not value.startswith("file://") and " " not in value[:200]:
@@ -471,6 +491,8 @@ class _Reader:
             self.code(name, texts[2], defined)
             return True
         self.found.magics.append("%%%s" % name if "magic" in called.attr else "!%s" % name[:40])
+        if any(SHELL_NOW.search(text) for text in texts) and (called.attr not in MAGIC_CALLS[:2] or name in SHELLS):
+            self.found.volatile.append("a command that gives something else in every run")
         return True
 
     def code(self, magic: str, text: str, defined: "set[str]") -> None:
@@ -489,6 +511,10 @@ class _Reader:
             getattr(self.found, name).extend(getattr(inner, name))
         self.found.loads |= inner.stores - defined
         self.found.inner.update(inner.inner)
+        self.found.timers |= inner.timers
+        self.found.words |= inner.words
+        for owner, paths in inner.unsteady.items():
+            self.found.unsteady.setdefault(owner, set()).update(paths)
 
     def late_code(self, node: ast.AST) -> None:
         """Take in code that may run later, or more than once; its names are taken from the scopes of the whole."""
@@ -526,7 +552,7 @@ class _Reader:
             effects.extend(_called(node.value))
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             for decorator in node.decorator_list:
-                effects.append(_path(decorator.func if isinstance(decorator, ast.Call) else decorator) or ("?",))
+                effects.append(dotted(decorator.func if isinstance(decorator, ast.Call) else decorator) or ("?",))
             if not isinstance(node, ast.ClassDef):
                 self.found.inner.setdefault(node.name, [])
                 for inside in ast.walk(node):
@@ -571,31 +597,12 @@ def _text(node: ast.AST) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _path(node: ast.AST) -> "tuple[str, ...]":
-    """Return the dotted path of what an expression starts from; empty where it starts from no name."""
-    parts: list[str] = []
-    while True:
-        if isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-            node = node.value
-        elif isinstance(node, ast.Subscript):
-            node = node.value
-        elif isinstance(node, ast.Call):
-            node = node.func
-        elif isinstance(node, ast.Await):
-            node = node.value
-        elif isinstance(node, ast.Name):
-            return (node.id, *reversed(parts))
-        else:
-            return ()
-
-
 def _called(node: ast.AST) -> "list[tuple[str, ...]]":
     """Return the paths of the calls in an expression whose value nobody uses."""
     if isinstance(node, ast.Await):
         return _called(node.value)
     if isinstance(node, ast.Call):
-        path = _path(node.func)
+        path = dotted(node.func)
         return [path] if path else []
     if isinstance(node, (ast.Tuple, ast.List)):
         return [path for part in node.elts for path in _called(part)]

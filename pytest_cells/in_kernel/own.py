@@ -1,6 +1,8 @@
 """The user's own code beside the notebook: modules that may change from run to run, and code of cells that ran."""
 
+import ast
 import os
+import re
 import sys
 import sysconfig
 import types
@@ -13,6 +15,8 @@ _PACKAGES = ("site-packages", "dist-packages")
 _AGENT = __name__.partition(".")[0]
 _STILL = ("Logger", "lock", "RLock", "_lru_cache_wrapper", "local", "Pattern")
 """Kinds of module state that is taken not to change, by the names of their types."""
+_FRAMES = frozenset({"_getframe", "_current_frames", "currentframe", "inspect", "f_globals", "f_back", "__main__"})
+_WORD = re.compile(r"[^\W\d]\w*")
 
 
 class OwnModules:
@@ -27,6 +31,7 @@ class OwnModules:
             if path
         )
         self._effects: dict[str, list[str]] = {}
+        self._unsteady: dict[str, frozenset[str]] = {}
 
     def look(self) -> None:
         """See which modules there are now."""
@@ -34,10 +39,16 @@ class OwnModules:
             return
         self._count = len(sys.modules)
         for name, module in list(sys.modules.items()):
-            if type(module) is types.ModuleType and name not in self.names and self._own(name, module):
+            if name not in self.names and self._own(name, module):
                 self.names[name] = module
 
+    def is_own(self, name: str) -> bool:
+        """Tell whether a module that is there is the user's own."""
+        return name in self.names or (name in sys.modules and self._own(name, sys.modules[name]))
+
     def _own(self, name: str, module: Any) -> bool:
+        if type(module) is not types.ModuleType:
+            return False
         path = module.__dict__.get("__file__")
         if type(path) is not str or name == "__main__" or name.partition(".")[0] in (_AGENT, "__mp_main__"):
             return False
@@ -71,6 +82,8 @@ class OwnModules:
             found = self._read(module)
             paths = [] if found is None else [*found.calls, *(path for inner in found.inner.values() for path in inner)]
             reasons = [] if found is not None else ["module %s cannot be read as Python" % name]
+            if found is not None and not _FRAMES.isdisjoint(found.dynamic):
+                reasons.append("module %s looks into the variables of who calls it" % name)
             for path in dict.fromkeys(paths):
                 reason = judge(path, module.__dict__) if not path[0].startswith("?") else None
                 if reason is not None:
@@ -78,13 +91,47 @@ class OwnModules:
             self._effects[name] = reasons
         return self._effects[name]
 
+    def unsteady(self, name: str, judge: "Callable[..., bool]") -> "frozenset[str]":
+        """Return by which words functions of a module are called that may give something else in every run."""
+        if name not in self._unsteady:
+            module = self.names[name]
+            source = _source(module)
+            found = reading.analyse(source) if source is not None else None
+            words: set[str] = set()
+            if found is not None:
+                for owner, paths in found.unsteady.items():
+                    if any(judge(path, module.__dict__) for path in paths):
+                        words.add(owner or name.rpartition(".")[2])
+                words.update(owner for owner, paths in found.inner.items() if ("?clock",) in paths)
+            self._unsteady[name] = frozenset(words) if not words else self._callers(source or "", words)
+        return self._unsteady[name]
+
+    @staticmethod
+    def _callers(source: str, words: "set[str]") -> "frozenset[str]":
+        """Return the words, and the functions and classes of a module whose text has one of them."""
+        parts = [
+            (node.name, set(_WORD.findall(ast.get_source_segment(source, node) or "")))
+            for node in ast.walk(ast.parse(source))
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        ]
+        more = set(words)
+        while more:
+            more = {part for part, text in parts if part not in words and not words.isdisjoint(text)}
+            words = words | more
+        return frozenset(words)
+
     @staticmethod
     def _read(module: Any) -> Any:
-        try:
-            with open(module.__dict__["__file__"], encoding="utf-8") as file:
-                return reading.analyse(file.read())
-        except (OSError, ValueError, KeyError):
-            return None
+        source = _source(module)
+        return reading.analyse(source) if source is not None else None
+
+
+def _source(module: Any) -> "str | None":
+    try:
+        with open(module.__dict__["__file__"], encoding="utf-8") as file:
+            return file.read()
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def _is_state(value: Any) -> bool:

@@ -11,12 +11,15 @@ import re
 import sys
 import time
 import types
+from collections.abc import Iterable
 from typing import Any
 
 from . import names as reading
 from .effects import Effects
 from .fingerprints import Walker
+from .libraries import Libraries
 from .own import Executed, OwnModules
+from .unsteady import ANY, FUNCTIONS, LOADERS, NOW, is_loader, is_unsteady, resolve
 
 _HISTORY_NAME = re.compile(r"^(_+|_i+|_i?\d+)$")
 _NAMES_AN_INDEX = re.compile(r"\.names?\s*=[^=]|inplace|setattr|set_names")
@@ -36,6 +39,10 @@ _WRITES_FILES = re.compile(
 )
 """Sources that may write files. They are executed once in a run, since what is written twice may be more."""
 _SETTLED = frozenset({"info", "debug", "warning", "error", "critical", "exception", "log"})
+_NAMED_IN_DATA = (type, types.FunctionType)
+"""What pickles hold by its name."""
+_NO_PATHS: "frozenset[tuple[str, ...]]" = frozenset()
+_NO_WORDS: "frozenset[str]" = frozenset()
 _clock = time.perf_counter
 
 
@@ -58,7 +65,12 @@ class Tracer:
         self._before = 0.0
         self._names_indexes = False
         """Whether some code so far may have named an index of pandas, which frames share."""
+        self._unsteady_paths: dict[str, set[tuple[str, ...]]] = {}
+        """What functions of the notebook may ask that gives something else in every run, by their names."""
+        self._words: dict[str, set[str]] = {}
+        """The words of the cells that define functions and classes, by the names of those."""
         self._modules = OwnModules()
+        self._libraries = Libraries(self._modules.is_own)
         self._executed = Executed()
 
     # -- before and after a cell ---------------------------------------------------------------------------
@@ -81,9 +93,14 @@ class Tracer:
             record["barrier"].append("its source is no Python that can be read")
             found = reading.Names()
         self._judge_source(found, record)
+        record["barrier"].extend(self._libraries.changes())
         before = self._known
         self._modules.look()
+        self._libraries.take_in()
         closure = self._closure(found, before)
+        if self._loads_classes(found, closure, before):
+            classes = {name for name in before if isinstance(self._namespace.get(name), _NAMED_IN_DATA)}
+            closure |= self._closure(found, before, classes)
         bound = self._bound()
         rebound = {name for name, value in bound.items() if self._identities.get(name) != id(value)}
         gone = self._identities.keys() - bound.keys()
@@ -121,6 +138,7 @@ class Tracer:
             if name in after and (after[name].reads or after[name].cuts)
         }
         self._judge_effects(found, {*closure, *written}, {**before, **after}, record)
+        self._judge_steadiness(found, {*closure, *written}, {**before, **after}, record)
         own = self._modules.touched(self._packages({*closure, *written}, {**before, **after}), found.imports)
         record["own"] = sorted({name.partition(".")[0] for name in own})
         for name in own:
@@ -129,6 +147,8 @@ class Tracer:
         self._identities = {name: id(value) for name, value in bound.items()}
         for name, effects in found.inner.items():
             self._late_effects.setdefault(name, []).extend(effects)
+        for name, paths in found.unsteady.items():
+            self._unsteady_paths.setdefault(name, set()).update(paths)
         if ok and not record["volatile"] and wishes.get("folder") and spent_s >= wishes.get("snapshot_s", 0.1):
             record["snapshots"] = self._snapshots(written & bound.keys(), after, spent_s, wishes)
         record["spent_ms"] = round((_clock() - began) * 1000, 3)
@@ -168,6 +188,8 @@ class Tracer:
             raise ValueError("the snapshot is altered")
         restored = load(self._namespace, content)
         self._effects.loaded_meanwhile()
+        self._libraries.changes()
+        self._libraries.take_in()
         after = self._walk(set(restored), whole=False)
         self._known.update(after)
         self._identities.update({name: id(self._namespace[name]) for name in restored})
@@ -211,9 +233,10 @@ class Tracer:
         bound.update(self._modules.state())
         return bound
 
-    def _closure(self, found: Any, known: "dict[str, Any]") -> "set[str]":
-        """Return all names whose values the cell may have reached."""
-        waiting = list((found.loads | found.late | found.deletes | found.inner_stores) - found.overwritten)
+    def _closure(self, found: Any, known: "dict[str, Any]", more: "Iterable[str]" = ()) -> "set[str]":
+        """Return all names whose values the cell may have reached, and those that it reached `more`."""
+        waiting = list(more)
+        waiting += list((found.loads | found.late | found.deletes | found.inner_stores) - found.overwritten)
         waiting += found.inner_stores
         for code in self._executed.codes():
             waiting.extend(self._walker.codes.facts(code).reads)
@@ -272,6 +295,49 @@ class Tracer:
             reason = self._effect_of(path)
             if reason is not None and reason not in record["barrier"]:
                 record["barrier"].append(reason)
+
+    def _asked(self, found: Any, touched: "set[str]", components: "dict[str, Any]") -> "set[tuple[str, ...]]":
+        """Return the paths that the cell, and the functions of the notebook that it can reach, may have asked."""
+        paths = set(found.unsteady.get("", ()))
+        for name in touched:
+            for code in components[name].codes if name in components else ():
+                paths |= self._unsteady_paths.get(code, _NO_PATHS) | found.unsteady.get(code, _NO_PATHS)
+        return paths
+
+    def _loads_classes(self, found: Any, touched: "set[str]", components: "dict[str, Any]") -> bool:
+        """Tell whether the cell may have loaded data that name classes of the notebook."""
+        for path in self._asked(found, touched, components):
+            module, word = resolve(path, self._namespace)
+            if word in LOADERS.get(module.partition(".")[0], ()):
+                return True
+        return any(is_loader(self._namespace.get(name)) for name in touched)
+
+    def _judge_steadiness(
+        self, found: Any, touched: "set[str]", components: "dict[str, Any]", record: "dict[str, Any]"
+    ) -> None:
+        """Find what gives something else in every run."""
+        asked = self._asked(found, touched, components)
+        if any(self._is_unsteady(path, self._namespace) for path in asked):
+            record["volatile"].append("it uses the clock, or what is another in every process")
+        for name in sorted(touched - found.timers):
+            if is_unsteady(self._namespace.get(name)):
+                record["volatile"].append("it uses %s, which gives something else in every run" % name)
+        words = [word for name in self._modules.names for word in self._modules.unsteady(name, self._is_unsteady)]
+        if words:
+            said = {*found.words}
+            for name in touched:
+                for code in components[name].codes if name in components else ():
+                    said |= self._words.get(code, _NO_WORDS)
+            for word in sorted(said.intersection(words)):
+                record["volatile"].append("it may call %s, which uses the clock" % word)
+        for name in found.inner:
+            self._words.setdefault(name, set()).update(found.words)
+
+    def _is_unsteady(self, path: "tuple[str, ...]", variables: "dict[str, Any]") -> bool:
+        if path == NOW:
+            return True
+        module, word = resolve(path, variables)
+        return module in FUNCTIONS and (word in FUNCTIONS[module] or word == ANY)
 
     def _effect_of(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None" = None) -> "str | None":
         """Return what calling or storing into a path may do beside what is observed, or None for nothing."""

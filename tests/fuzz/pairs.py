@@ -1881,7 +1881,6 @@ VOLATILE = tuple(
         ),
         ("clock in a project module", "import clock\nprint(clock.stamp())"),
         ("clock of the event loop", "import asyncio\nprint(asyncio.get_running_loop().time())"),
-        ("timeit", "import timeit\nprint(timeit.timeit('1', number=10))"),
         ("cpu time", "import os\nprint(os.times().elapsed)"),
         ("resource use", "import time\nprint(time.process_time_ns(), time.thread_time_ns())"),
         (
@@ -1917,7 +1916,6 @@ VOLATILE = tuple(
         ("process's name", "import multiprocessing\nprint(multiprocessing.current_process().pid)"),
         ("thread's number", "import threading\nprint(threading.get_native_id())"),
         ("shell's process", "%%bash\necho $$ $RANDOM $(date +%N)"),
-        ("timed by a magic", "%timeit -n1 -r1 pass"),
         (
             "own clock by ctypes",
             "import ctypes\nt = (ctypes.c_long * 2)()\nctypes.CDLL(None).clock_gettime(0, t)\nprint(list(t))",

@@ -1,0 +1,161 @@
+"""Notice that a library was changed: that its modules, or the classes in them, hold other objects than before.
+
+CPython gives each state of a dictionary a number of its own. Those of some thousand dictionaries are compared in less
+than half a millisecond; where the numbers are not to be had, the objects are compared themselves.
+"""
+
+import gc
+import operator
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .versions import PRIVATE_BUILTINS
+
+__builtins__ = PRIVATE_BUILTINS
+
+_NOT_WATCHED = frozenset(
+    {"__main__", "__mp_main__", "ipykernel", "zmq", "tornado", "jupyter_client", "jupyter_core", "jedi", "parso"}
+    | {"prompt_toolkit", "debugpy", "pygments", "traitlets", "asttokens", "executing", "stack_data", "pure_eval"}
+    | {"psutil", "comm", "pexpect", "ptyprocess", "wcwidth", "decorator", "nest_asyncio", "nest_asyncio2", "dateutil"}
+    | {"_pytest_cells_agent", "_pydevd_bundle", "_pydev_bundle", "pydevd", "encodings", "ctypes", "_distutils_hack"}
+    | {"_frozen_importlib", "_frozen_importlib_external"}
+)
+"""The kernel's own packages, and us."""
+_LAZY = frozenset({"__slotnames__", "__annotations__", "__doc__", "__signature__", "__warningregistry__", "__path__"})
+"""What Python itself adds to classes and modules when it first needs it."""
+_OWN_BUSINESS = frozenset(
+    {("PIL.Image", "_initialized"), ("matplotlib.backends", "backend"), ("matplotlib.pyplot", "_REPL_DISPLAYHOOK")}
+    | {("matplotlib.dates", "_epoch"), ("matplotlib.pyplot", "_backend_mod"), ("time", "tzname"), ("time", "daylight")}
+    | {("time", "timezone"), ("time", "altzone"), ("sys", "last_type"), ("sys", "last_value"), ("sys", "last_exc")}
+    | {("sys", "last_traceback"), ("sys", "stdout"), ("sys", "stderr"), ("sys", "stdin"), ("sys", "displayhook")}
+    | {("sys", "path"), ("sys", "argv"), ("sys", "ps1"), ("sys", "ps2"), ("sys", "ps3"), ("sys", "excepthook")}
+    | {("sys", "path_importer_cache"), ("sys", "warnoptions"), ("random", "_inst")}
+)
+"""What libraries set for themselves when they are first used, and what is observed as ambient state."""
+_get_dict: Any = type.__dict__["__dict__"].__get__
+_get_module_dict = types.ModuleType.__getattribute__
+_VERSION_OFFSET = 24
+"""Where CPython up to 3.13 keeps the number of a dictionary's state: behind its count of uses, type and length."""
+
+
+def _reader(ctypes: Any, found: "dict[Any, Any]") -> Any:
+    return ctypes.c_uint64.from_address(id(found) + _VERSION_OFFSET)
+
+
+def _numbers() -> Any:
+    """Return ctypes where dictionaries have numbers that tell of each change, else None."""
+    try:
+        import ctypes
+
+        if sys.implementation.name != "cpython" or not (3, 8) <= sys.version_info < (3, 14):
+            return None
+        probe: dict[Any, Any] = {"a": 1}
+        reader = _reader(ctypes, probe)
+        seen = [reader.value]
+        for change in (lambda: probe.update(a=2), lambda: probe.update(b=3), lambda: probe.pop("a"), probe.clear):
+            seen.append(reader.value)
+            change()
+            seen.append(reader.value)
+        same = all(first == second for first, second in zip(seen[::2], seen[1::2]))
+        return ctypes if same and len(set(seen)) == len(seen) // 2 + 1 else None
+    except Exception:
+        return None
+
+
+class Libraries:
+    """The dictionaries of all modules that are no project's, and of the classes in them."""
+
+    def __init__(self, is_own: "Callable[[str], bool]") -> None:
+        self._is_own = is_own
+        self._ctypes = _numbers()
+        self._known: set[int] = set()
+        self._seen: set[str] = set()
+        self._entries: list[tuple[str, Any, Any]] = []
+        """What each is called, its dictionary, and what that held."""
+        self._readers: list[Any] = []
+        self._versions: list[Any] = []
+        self._count = -1
+        self._registered: Any = None
+        self.take_in()
+
+    def take_in(self) -> None:
+        """Begin to watch what has been imported, as it is now."""
+        if len(sys.modules) == self._count:
+            return
+        self._count = len(sys.modules)
+        for name, module in list(sys.modules.items()):
+            if name in self._seen or not isinstance(module, types.ModuleType):
+                continue
+            self._seen.add(name)
+            package = name.partition(".")[0]
+            if package in _NOT_WATCHED or package.startswith("_cython_") or self._is_own(name):
+                continue
+            held = _get_module_dict(module, "__dict__")
+            self._watch(name, held)
+            for value in list(held.values()):
+                if isinstance(value, type):
+                    self._watch_class(value)
+        self._registered = self._abstract_classes()
+
+    def changes(self) -> "list[str]":
+        """Return what is other than it was at the last call, in words; from then on, that is how it is."""
+        changed: list[str] = []
+        versions = self._look()
+        if versions != self._versions:
+            for index, (now, before) in enumerate(zip(versions, self._versions)):
+                if now != before:
+                    name, held, was = self._entries[index]
+                    self._entries[index] = (name, held, dict(held))
+                    changed.extend("it changes %s.%s" % (name, key) for key in self._differing(name, held, was))
+            self._versions = versions
+        registered = self._abstract_classes()
+        if registered != self._registered and len(sys.modules) == self._count:
+            changed.append("it registers a class with an abstract one")
+        self._registered = registered
+        return changed
+
+    def _look(self) -> "list[Any]":
+        if self._ctypes is not None:
+            return list(map(operator.attrgetter("value"), self._readers))
+        return [tuple(map(id, entry[1].values())) for entry in self._entries]
+
+    @staticmethod
+    def _differing(name: str, held: "dict[Any, Any]", was: "dict[Any, Any]") -> "Iterator[str]":
+        missing: list[Any] = []
+        for key in {**was, **held}:
+            now, before = held.get(key, missing), was.get(key, missing)
+            if now is before or type(key) is not str or key in _LAZY or (name, key) in _OWN_BUSINESS:
+                continue
+            if isinstance(now, types.ModuleType) and (before is missing or isinstance(before, types.ModuleType)):
+                continue  # a submodule that was imported
+            if key[:1] == "_" and (before is missing or before is None):
+                continue  # what is made when it is first asked for
+            yield key
+
+    @staticmethod
+    def _abstract_classes() -> Any:
+        ask = getattr(sys.modules.get("_abc"), "get_cache_token", None)
+        return ask() if ask is not None else None
+
+    def _watch_class(self, kind: Any) -> None:
+        module = type.__getattribute__(kind, "__dict__").get("__module__")
+        if type(module) is not str or module == "__main__" or self._is_own(module):
+            return
+        if module.partition(".")[0] in _NOT_WATCHED:
+            return
+        for held in gc.get_referents(_get_dict(kind)):  # what stands behind the read-only view
+            if type(held) is dict:
+                self._watch("%s.%s" % (module, kind.__name__), held)
+
+    def _watch(self, name: str, held: Any) -> None:
+        if id(held) in self._known:
+            return
+        self._known.add(id(held))
+        self._entries.append((name, held, dict(held)))
+        if self._ctypes is not None:
+            self._readers.append(_reader(self._ctypes, held))
+            self._versions.append(self._readers[-1].value)
+        else:
+            self._versions.append(tuple(map(id, held.values())))

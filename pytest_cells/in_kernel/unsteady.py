@@ -1,0 +1,191 @@
+"""What makes two runs of the same code differ, as far as its text tells: clocks, numbers of processes, loaded classes.
+
+Pure: a tree goes in, by the name of each function come out the dotted paths that may be such calls. Only who knows the
+variables can tell what a path stands for: `time.time()` is a clock where `time` is that module.
+"""
+
+import ast
+import re
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+_COUNTERS = ("time", "perf_counter", "monotonic", "process_time", "thread_time")
+_TIMES = frozenset({*_COUNTERS, *("%s_ns" % word for word in _COUNTERS), "clock_gettime", "clock_gettime_ns"})
+_PROCESS = frozenset({"getpid", "getppid", "times", "getloadavg"})
+_THREAD = frozenset({"get_ident", "get_native_id"})
+FUNCTIONS = {
+    "time": _TIMES | {"strftime"},
+    "asyncio": frozenset({"time"}),
+    "os": _PROCESS,
+    "posix": _PROCESS,
+    "threading": _THREAD,
+    "_thread": _THREAD,
+    "multiprocessing": frozenset({"pid"}),
+}
+"""By module, what gives something else in every run."""
+LOADERS = {
+    **dict.fromkeys(("pickle", "_pickle", "dill", "cloudpickle"), frozenset({"load", "loads", "Unpickler"})),
+    **dict.fromkeys(("joblib", "torch", "numpy"), frozenset({"load"})),
+    "pandas": frozenset({"read_pickle"}),
+    "shelve": frozenset({"open"}),
+}
+"""By module, what looks for classes and functions by the names that stand in data."""
+ANY = "?"
+"""Stands for an attribute whose name is made while the code runs."""
+NOW = ("?now",)
+"""Stands for a text that libraries take for the time that it is."""
+_NOW = re.compile(
+    r"(?i)\s*(?:now|today)\s*$|.*(?:\b(?:random|now)\(\)|\brandomblob\b|\bcurrent_(?:timestamp|date|time)\b|'now')"
+)
+SHELL_NOW = re.compile(
+    r"\bdate\b|\$RANDOM|\$\$|\$EPOCH|\buuidgen\b|\bmktemp\b|/dev/u?random"
+    r"|\b(?:curl|wget|ping|ssh|pip|conda)\b|\bgit (?:clone|pull|fetch)\b"
+)
+"""What shell commands give something else in every run, or ask the network."""
+_WORDS = frozenset().union(*FUNCTIONS.values(), *LOADERS.values())
+_REFERENCE = re.compile(r"@([^\W\d]\w*)")
+_NAME = re.compile(r"[^\W\d]\w*")
+_LONGEST_TEXT = 1000
+
+
+def names_in_text(text: str) -> "set[str]":
+    """Return the variables that libraries may look for because of a text: `@limit` of a query, those of a formula."""
+    if len(text) > _LONGEST_TEXT:
+        return set()
+    if "~" in text:
+        return set(_NAME.findall(text))
+    return set(_REFERENCE.findall(text)) if "@" in text else set()
+
+
+def unsteady_paths(tree: ast.Module) -> "dict[str, set[tuple[str, ...]]]":
+    """Return the paths that may be such calls, by the names of all functions around them; `""` has the cell's own."""
+    found: dict[str, set[tuple[str, ...]]] = {}
+    durations = frozenset(id(node) for node in _durations(tree))
+    waiting: list[tuple[ast.AST, tuple[str, ...]]] = [(tree, ("",))]
+    while waiting:
+        node, owners = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            name = getattr(node, "name", "<lambda>")
+            owners = (name,) if owners == ("",) else (*owners, name)
+        for path in _paths(node):
+            if id(node) not in durations:
+                for owner in owners:
+                    found.setdefault(owner, set()).add(path)
+        waiting.extend((child, owners) for child in ast.iter_child_nodes(node))
+    return found
+
+
+def timers(tree: ast.Module) -> "set[str]":
+    """Return the names by which functions are called for durations alone: `time() - t0`."""
+    called = {node.id for node in _durations(tree) if isinstance(node, ast.Name)}
+    exempt = {id(node) for node in _durations(tree)}
+    return called - {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in exempt}
+
+
+def resolve(path: "tuple[str, ...]", variables: "dict[str, Any]") -> "tuple[str, str]":
+    """Return the module that a path starts from, as far as it leads through modules, and its last word."""
+    value = variables.get(path[0])
+    rest = list(path[1:])
+    if path[0].startswith("="):
+        name = path[0][1:]
+    elif isinstance(value, types.ModuleType):
+        name = _text(types.ModuleType.__getattribute__(value, "__dict__").get("__name__"))
+    else:
+        name = _text(getattr(type(value), "__module__", "")).partition(".")[0]
+        return (name, rest[-1]) if name == "asyncio" and rest else ("", "")
+    while len(rest) > 1 and "%s.%s" % (name, rest[0]) in sys.modules:
+        name = "%s.%s" % (name, rest.pop(0))
+    return name, rest[-1] if rest else ""
+
+
+def is_unsteady(value: Any) -> bool:
+    """Tell whether a value is a function that gives something else in every run."""
+    if type(value) not in (types.BuiltinFunctionType, types.FunctionType):
+        return False
+    module = _text(getattr(value, "__module__", ""))
+    return module in FUNCTIONS and getattr(value, "__name__", "") in FUNCTIONS[module]
+
+
+def is_loader(value: Any) -> bool:
+    """Tell whether a value is a function, or a class, that looks for classes by the names in data."""
+    module = _text(getattr(value, "__module__", "")).partition(".")[0]
+    return module in LOADERS and getattr(value, "__name__", "") in LOADERS[module]
+
+
+def _paths(node: ast.AST) -> "Iterator[tuple[str, ...]]":
+    if isinstance(node, ast.Attribute) and node.attr in _WORDS:
+        path = dotted(node)
+        if path:
+            yield path
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
+        path = dotted(node.args[0]) if len(node.args) > 1 else ()
+        if path:
+            word = node.args[1]
+            yield (*path, word.value if isinstance(word, ast.Constant) and isinstance(word.value, str) else ANY)
+    elif isinstance(node, ast.ImportFrom):
+        for alias in node.names:
+            if alias.name in _WORDS and node.module:
+                yield ("=%s" % node.module, alias.name)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _NOW.match(node.value[:_LONGEST_TEXT]):
+        yield NOW
+
+
+def _durations(tree: ast.Module) -> "list[ast.expr]":
+    """Return what is called as a clock where only the difference of two times matters.
+
+    A time is subtracted from another at once, or by a name that is used for nothing else.
+    """
+    sides: set[int] = set()
+    stored: dict[str, list[ast.Call]] = {}
+    loads: dict[str, list[int]] = {}
+    stores: dict[str, int] = {}
+    calls: list[ast.Call] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+            if not isinstance(node.left, ast.Constant) and not isinstance(node.right, ast.Constant):
+                sides.update((id(node.left), id(node.right)))
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            if _is_time(node.value):
+                stored.setdefault(node.targets[0].id, []).append(node.value)  # type: ignore[arg-type]
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            loads.setdefault(node.id, []).append(id(node))
+        elif isinstance(node, ast.Name):
+            stores[node.id] = stores.get(node.id, 0) + 1
+        if _is_time(node):
+            calls.append(node)  # type: ignore[arg-type]
+    for name, made in stored.items():
+        if len(made) == stores[name] and name in loads and sides.issuperset(loads[name]):
+            sides.update(map(id, made))
+    return [call.func for call in calls if id(call) in sides]
+
+
+def _is_time(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call) or node.args or node.keywords:
+        return False
+    word = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    return word in _TIMES
+
+
+def dotted(node: ast.AST) -> "tuple[str, ...]":
+    """Return the dotted path of what an expression starts from; empty where it starts from no name."""
+    parts: list[str] = []
+    while True:
+        if isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        elif isinstance(node, ast.Subscript):
+            node = node.value
+        elif isinstance(node, ast.Call):
+            node = node.func
+        elif isinstance(node, ast.Await):
+            node = node.value
+        elif isinstance(node, ast.Name):
+            return (node.id, *reversed(parts))
+        else:
+            return ()
+
+
+def _text(value: Any) -> str:
+    return value if type(value) is str else ""

@@ -1,0 +1,112 @@
+"""A library that is changed is noticed, by whatever way that was done; what it does for itself is not."""
+
+import abc
+import collections.abc
+import functools
+import json
+import sys
+import types
+from unittest import mock
+
+import pytest
+
+from pytest_cells.in_kernel import libraries
+from pytest_cells.in_kernel.libraries import Libraries
+
+
+@pytest.fixture
+def library(monkeypatch):
+    """Lend a module with a class, as if it was installed."""
+    module = types.ModuleType("cells_unit_library")
+    source = "class Thing:\n    size = 1\n    def grow(self): ...\nlimit = 1\n_cache = None\nnames = []\n"
+    exec(source, module.__dict__)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return module
+
+
+@pytest.fixture(params=["numbers", "objects"])
+def watched(request, library, monkeypatch):
+    """Watch it, by the numbers of dictionaries and, where there are none, by what they hold."""
+    if request.param == "objects":
+        monkeypatch.setattr(libraries, "_numbers", lambda: None)
+    found = Libraries(lambda name: name == "cells_unit_own")
+    assert [] == found.changes()
+    return found
+
+
+CHANGES = {
+    "attribute": (lambda library: setattr(library, "limit", 2), "limit"),
+    "new attribute": (lambda library: setattr(library, "new", 2), "new"),
+    "removed": (lambda library: delattr(library, "limit"), "limit"),
+    "dictionary": (lambda library: library.__dict__.update(limit=3), "limit"),
+    "patcher": (lambda library: mock.patch.object(library, "limit", 3).start(), "limit"),
+    "partial": (lambda library: functools.partial(setattr, library, "limit")(3), "limit"),
+    "map": (lambda library: list(map(setattr, [library], ["limit"], [3])), "limit"),
+    "class": (lambda library: setattr(library.Thing, "size", 3), "Thing.size"),
+    "method": (lambda library: setattr(library.Thing, "grow", len), "Thing.grow"),
+    "new in a class": (lambda library: setattr(library.Thing, "new", 3), "Thing.new"),
+    "type": (lambda library: type.__setattr__(library.Thing, "size", 3), "Thing.size"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_changes(watched, library, name):
+    """Each change is told once."""
+    change, where = CHANGES[name]
+    change(library)
+    assert [f"it changes cells_unit_library.{where}"] == watched.changes()
+    assert [] == watched.changes()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda library: None,
+        lambda library: setattr(library, "_cache", {}),
+        lambda library: setattr(library, "_other", {}),
+        lambda library: setattr(library, "part", types.ModuleType("cells_unit_library.part")),
+        lambda library: setattr(library.Thing, "__slotnames__", []),
+        lambda library: mock.patch.object(library, "limit", 3).__enter__() and mock.patch.stopall(),
+    ],
+)
+def test_what_libraries_do_for_themselves(watched, library, change):
+    """What is made when it is first asked for, submodules, and what was put back, change nothing."""
+    before = library.limit
+    change(library)
+    library.limit = before
+    assert [] == watched.changes()
+
+
+def test_abstract_classes(watched):
+    """A class that is registered with an abstract one."""
+    abc.ABCMeta.register(collections.abc.Sized, type("Registered", (), {}))
+    assert ["it registers a class with an abstract one"] == watched.changes()
+
+
+def test_what_is_imported_is_watched_from_then_on(watched, monkeypatch):
+    """A module that a cell imports is taken as it is then."""
+    module = types.ModuleType("cells_unit_new")
+    module.limit = 1
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    watched.take_in()
+    assert [] == watched.changes()
+    module.limit = 2
+    assert ["it changes cells_unit_new.limit"] == watched.changes()
+
+
+@pytest.mark.parametrize("name", ["cells_unit_own", "__main__", "zmq.cells_unit"])
+def test_what_is_not_watched(watched, monkeypatch, name):
+    """The user's own modules are observed in other ways, and the kernel's are its own."""
+    module = types.ModuleType(name)
+    monkeypatch.setitem(sys.modules, name, module)
+    watched.take_in()
+    module.limit = 2
+    assert [] == watched.changes()
+
+
+def test_values_are_not_compared(watched, library):
+    """Whatever `==` does, it is not asked."""
+    library.json = json
+    watched.changes()
+    library.limit = mock.MagicMock(__eq__=mock.Mock(side_effect=AssertionError), __hash__=lambda self: 1)
+    assert ["it changes cells_unit_library.limit"] == watched.changes()
