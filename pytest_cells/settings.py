@@ -17,7 +17,7 @@ class CacheSettings:
 
     folder: Path | None = None
     """The store's folder; None switches the cache off."""
-    rung: Literal["traces", "chain"] = "chain"
+    rung: Literal["traces", "chain"] = "traces"
     """Whether cells are observed, so that only what can have changed is executed, or depend on all above them."""
     force: bool = False
     """Execute everything and refresh what is stored."""

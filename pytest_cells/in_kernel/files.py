@@ -109,6 +109,8 @@ class Files:
         self.barrier: list[str] = []
         self.touched_folders: set[str] = set()
         self._seen: set[tuple[Any, bool]] = set()
+        self.ensuring = 0
+        """How deep the cell is in calls that make folders which may be there already."""
 
     # -- what the cell does --------------------------------------------------------------------------------
 
@@ -118,7 +120,7 @@ class Files:
         `folders_count` unless it is only looked for links on the way to something else.
         """
         full = self._full(path, folder)
-        if full is None or (full, opened) in self._seen:
+        if full is None or (full, opened) in self._seen or self.ensuring:
             return
         if opened and full in ENTROPY:
             self._reason(self.volatile, "it reads %s" % full)
@@ -149,6 +151,8 @@ class Files:
             return
         if read:
             self.read(full)
+        if self.ensuring and _is_folder(full):
+            return
         if not self.places.counts(full):
             if self.places.installed(full) and "/__pycache__" not in full and not full.endswith(".pyc"):
                 self._reason(self.barrier, "it changes what is installed: %s" % full)
@@ -158,6 +162,13 @@ class Files:
             self.ever_written.add(form)
             if form not in self.changed:
                 self.changed[form] = _exists(form)
+
+    def ensured(self, path: Any) -> None:
+        """Note that a folder is there, whether the cell had to make it or not: what it does is the same."""
+        full = self._full(path, None)
+        if full is not None and self.places.counts(full) and _is_folder(full):
+            for form in {full, _real(full)}:
+                self.changed.setdefault(form, True)
 
     def moved(self, source: Any, target: Any, source_folder: Any, target_folder: Any) -> None:
         """Note that something is renamed."""

@@ -302,6 +302,41 @@ def _stand_for(owner: Any, function: Any, original: Any) -> None:
     setattr(owner, original.__name__, function)
 
 
+def _observe_folders() -> None:
+    """Let it be told where a folder is only to be there: whether it was makes no difference then."""
+    import pathlib
+
+    original_makedirs, original_mkdir = os.makedirs, pathlib.Path.mkdir
+
+    def ensure(path: Any, make: Any) -> None:
+        effects = listener()
+        if effects is None:
+            make()
+            return
+        effects.files.ensuring += 1
+        try:
+            make()
+        finally:
+            effects.files.ensuring -= 1
+        with Quiet(effects):
+            effects.files.ensured(path)
+
+    def makedirs(name: Any, mode: int = 0o777, exist_ok: Any = False) -> None:  # noqa: FBT002
+        if exist_ok is not True or type(name) is not str:
+            original_makedirs(name, mode, exist_ok)
+        else:
+            ensure(name, lambda: original_makedirs(name, mode, exist_ok))
+
+    def mkdir(self: Any, mode: int = 0o777, parents: Any = False, exist_ok: Any = False) -> None:  # noqa: FBT002
+        if exist_ok is not True or not str(type(self).__module__).startswith("pathlib"):
+            original_mkdir(self, mode, parents, exist_ok)
+        else:
+            ensure(str(self), lambda: original_mkdir(self, mode, parents, exist_ok))
+
+    os.makedirs = like(makedirs, original_makedirs)
+    pathlib.Path.mkdir = like(mkdir, original_mkdir)  # type: ignore[method-assign]
+
+
 def _observe_environment() -> None:
     kind: Any = type(os.environ)
     original_get, original_iterate, original_length = kind.__getitem__, kind.__iter__, kind.__len__
@@ -426,6 +461,7 @@ def install(effects: Any) -> None:
     if not _installed:
         _installed.append("all")
         _observe_files()
+        _observe_folders()
         _observe_environment()
         _observe_calls()
         sys.addaudithook(_hook)

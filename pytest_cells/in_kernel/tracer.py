@@ -19,7 +19,7 @@ from .effects import Effects
 from .fingerprints import Walker
 from .libraries import Libraries
 from .own import Executed, OwnModules
-from .unsteady import ANY, FUNCTIONS, LOADERS, NOW, is_loader, is_unsteady, resolve
+from .unsteady import ANY, FUNCTIONS, LOADERS, NOW, is_loader, is_unsteady, names_in_text, resolve
 
 _HISTORY_NAME = re.compile(r"^(_+|_i+|_i?\d+)$")
 _NAMES_AN_INDEX = re.compile(r"\.names?\s*=[^=]|inplace|setattr|set_names")
@@ -246,6 +246,9 @@ class Tracer:
             name = waiting.pop()
             if name not in closure:
                 closure.add(name)
+                text = self._namespace.get(name)
+                if type(text) is str:
+                    waiting.extend(names_in_text(text))
                 component = known.get(name)
                 if component is not None:
                     waiting.extend(component.names)

@@ -414,9 +414,7 @@ class Kernel:
         traceback: list[str] = []
         line, died = None, False
         try:
-            with contextlib.suppress(RuntimeError, OSError):
-                self._manager.interrupt_kernel()
-            reply = self._wire.answer(request, collector, time.monotonic() + INTERRUPT_GRACE_S)
+            reply = self._stop_cell(request, collector)
             if reply is None:
                 raise KernelLost("CellTimeout", "")
             traceback = _traceback(reply.content)
@@ -431,6 +429,15 @@ class Kernel:
         outputs = [output for output in collector.finished() if output["output_type"] != "error"]
         return Outcome("error", outputs, error, _ms_since(began), died=died, timed_out=True)
 
+    def _stop_cell(self, request: str, collector: OutputCollector) -> Message | None:
+        """Interrupt a cell, not before the kernel has begun it; return the reply, None where there is none in time."""
+        reply = self._wire.wait_until_begun(request, collector, time.monotonic() + BEGIN_GRACE_S)
+        if reply is None:
+            with contextlib.suppress(RuntimeError, OSError):
+                self._manager.interrupt_kernel()
+            reply = self._wire.answer(request, collector, time.monotonic() + INTERRUPT_GRACE_S)
+        return reply
+
     def _interrupted(self, request: str, collector: OutputCollector, began: float) -> Outcome:
         """Interrupt a cell because the user wants to stop; one that goes on, or a second Ctrl-C, ends its kernel.
 
@@ -443,12 +450,7 @@ class Kernel:
             reply: Message | None = None
             if request:
                 with self._interrupts.held():
-                    reply = self._wire.wait_until_begun(request, collector, time.monotonic() + BEGIN_GRACE_S)
-            if request and reply is None:
-                with contextlib.suppress(RuntimeError, OSError):
-                    self._manager.interrupt_kernel()
-                with self._interrupts.held():
-                    reply = self._wire.answer(request, collector, time.monotonic() + INTERRUPT_GRACE_S)
+                    reply = self._stop_cell(request, collector)
                 if reply is None:
                     self.kill()
             if reply is not None:

@@ -169,7 +169,8 @@ class Wire:
         idle = False
         lost: KernelLost | None = None
         while reply is None or not idle:
-            self._interrupts.raise_if_seen()
+            if reply is None:
+                self._interrupts.raise_if_seen()
             wait = SLICE_S if deadline is None else min(SLICE_S, max(deadline - time.monotonic(), 0))
             messages = self._receive(wait if lost is None else LAST_WORDS_S)
             try:

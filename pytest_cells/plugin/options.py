@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 FILES = ("*.ipynb",)
 RUNGS = ("traces", "chain", "off")
-DEFAULT_RUNG = "chain"
+DEFAULT_RUNG = "traces"
 
 
 def add_options(parser: pytest.Parser) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from pytest_cells.cache.trace import ABSENT, Snapshot, Trace, Version
+from pytest_cells.in_kernel.versions import FOLDER
 from pytest_cells.tracing.record import members_of
 
 
@@ -72,7 +73,7 @@ def find_way(
         if trace is None:
             continue
         written = {name.partition(":")[2] for name in trace.writes if name.startswith("var:")}
-        files = {name for name in trace.writes if name.startswith("path:")}
+        files = any(name.startswith("path:") and version != FOLDER for name, version in trace.writes.items())
         due = wanted & written
         if due:
             restored = _restored(due, trace, bad)

@@ -658,18 +658,20 @@ def test_interrupt_that_python_loses(kernel):
     assert before is signal.getsignal(signal.SIGINT)
 
 
-def test_interrupt_while_the_request_is_sent(kernel, monkeypatch):
+def test_interrupt_while_the_request_is_sent(kernel, monkeypatch, tmp_path):
     """Ctrl-C when the cell has been sent, and the kernel not been waited for yet: its answer is not missed."""
-    send = Wire.send
+    send, begun = Wire.send, tmp_path / "begun"
 
     def interrupted(*args, **named):
         request = send(*args, **named)
+        while not begun.exists():
+            time.sleep(0.001)
         signal.raise_signal(signal.SIGINT)
         return request
 
     monkeypatch.setattr(Wire, "send", interrupted)
     with pytest.raises(CellInterrupted) as stopped:
-        kernel.execute("x = 1\nwhile True: pass", timeout=60)
+        kernel.execute(f"open({str(begun)!r}, 'w').close()\nwhile True: pass", timeout=60)
     assert 2 == stopped.value.outcome.error.line
     assert kernel.alive
 
