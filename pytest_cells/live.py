@@ -78,9 +78,21 @@ class LiveKernel:
         Raises KernelError, PrerequisiteFailed where a replayed cell fails, and PrerequisiteSkipped where one skips
         itself. A kernel that dies meanwhile is replaced, within the retries.
         """
+        self._retried(lambda: self._reach(cell))
+
+    def replay(self, cell: Cell) -> None:
+        """Reach a cell, and execute it for what it leaves. Raises what `reach` raises."""
+
+        def replay() -> None:
+            self._reach(cell)
+            self._replay(cell)
+
+        self._retried(replay)
+
+    def _retried(self, work: Callable[[], None]) -> None:
         for tries_left in range(self._settings.kernel.retries, -1, -1):
             try:
-                self._reach(cell)
+                work()
             except PrerequisiteFailed as failed:
                 if not (failed.lost and tries_left):
                     raise
@@ -178,10 +190,6 @@ class LiveKernel:
             if outcome.error is not None:
                 self.drop()
                 raise KernelError(f"{self._notebook.name}: the setup code failed: {outcome.error.summary}")
-
-    def replay(self, cell: Cell) -> None:
-        """Execute a cell that was reached for what it leaves. Raises PrerequisiteFailed or PrerequisiteSkipped."""
-        self._replay(cell)
 
     def _replay(self, cell: Cell) -> None:
         if not self._around(cell, lambda: self._replay_now(cell)):

@@ -37,7 +37,6 @@ class TracesRung:
             if isinstance(decision, Hit) and not run.run.settings.cache.force:
                 self.hit(above, decision.trace)
             else:
-                self.live.reach(above)
                 self.live.replay(above)
         run.inputs = {}
 

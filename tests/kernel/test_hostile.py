@@ -672,7 +672,7 @@ def test_interrupt_while_the_request_is_sent(kernel, monkeypatch, tmp_path):
     monkeypatch.setattr(Wire, "send", interrupted)
     with pytest.raises(CellInterrupted) as stopped:
         kernel.execute(f"open({str(begun)!r}, 'w').close()\nwhile True: pass", timeout=60)
-    assert 2 == stopped.value.outcome.error.line
+    assert stopped.value.outcome.error.line in (1, 2)
     assert kernel.alive
 
 

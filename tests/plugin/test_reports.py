@@ -80,13 +80,14 @@ def test_verbose_line(cells_project):
 
 def test_explain(cells_project):
     """`--cells-explain` gives a reason for every cell."""
-    cells_project.notebook(NB, "# cells: name=a\nx = 1", "y = 1")
+    cells_project.notebook(NB, "# cells: name=a\nx = 1", "y = x", "z = 1")
     first = cells_project.run("--cells-explain")
     assert "nb.ipynb::a ok: no result of this cell is stored" in first.stdout
-    cells_project.notebook(NB, "# cells: name=a\nx = 2", "y = 1")
+    cells_project.notebook(NB, "# cells: name=a\nx = 2", "y = x", "z = 1")
     second = cells_project.run("--cells-explain")
     assert "nb.ipynb::a ok: its source changed" in second.stdout
-    assert "nb.ipynb::cell-2 ok: changed: a cell above (a)" in second.stdout
+    assert "nb.ipynb::cell-2 ok: changed: variable x (cell a)" in second.stdout
+    assert "nb.ipynb::cell-3 cached: nothing that it depends on has changed" in second.stdout
     third = cells_project.run("--cells-explain")
     assert "nb.ipynb::a cached: nothing that it depends on has changed" in third.stdout
 

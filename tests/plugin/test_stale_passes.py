@@ -13,6 +13,7 @@ from pytest_cells.testing import code, markdown, notebook_json
 
 pytestmark = pytest.mark.kernel
 NB = "nb.ipynb"
+CHAIN = ["--cells-cache=chain"]
 
 
 def rerun(project, *cells, args=()):
@@ -248,9 +249,9 @@ def test_users_own_files_are_left_alone(cells_project):
     """A file in the artifact folder that somebody else removed meanwhile is not removed by a hit."""
     cells_project.file("artifacts/mine.csv", "1")
     remove = "import subprocess\nsubprocess.run(['rm', 'artifacts/mine.csv'], check=True);"
-    assert ["ok"] == rerun(cells_project, remove)
+    assert ["ok"] == rerun(cells_project, remove, args=CHAIN)
     cells_project.file("artifacts/mine.csv", "new")
-    rerun(cells_project, remove)
+    rerun(cells_project, remove, args=CHAIN)
     assert "new" == (cells_project.path / "artifacts" / "mine.csv").read_text()
 
 
@@ -324,13 +325,15 @@ def test_misspelt_dependency(cells_project):
     assert "did you mean 'sales.csv'?" in result.stdout
 
 
-def test_dependency_that_a_cell_above_writes(cells_project):
+@pytest.mark.parametrize(("rung", "again"), [("chain", ["cached", "ok"]), ("traces", ["ok", "cached"])])
+def test_dependency_that_a_cell_above_writes(cells_project, rung, again):
     """A declared file may come from a cell above; it is made again where it is gone."""
+    args = [f"--cells-cache={rung}"]
     cells = ["open('made.txt', 'w').write('1');", "# cells: deps=made.txt\nassert open('made.txt').read() == '1'"]
-    assert ["ok", "ok"] == rerun(cells_project, *cells)
-    assert ["cached", "cached"] == rerun(cells_project, *cells)
+    assert ["ok", "ok"] == rerun(cells_project, *cells, args=args)
+    assert ["cached", "cached"] == rerun(cells_project, *cells, args=args)
     (cells_project.path / "made.txt").unlink()
-    assert ["cached", "ok"] == rerun(cells_project, *cells)
+    assert again == rerun(cells_project, *cells, args=args)
     assert "1" == (cells_project.path / "made.txt").read_text()
 
 
@@ -496,20 +499,31 @@ def test_forced_failure_is_not_followed_by_a_cached_pass(cells_project):
 
 
 def test_prerequisite_that_no_longer_passes(cells_project):
-    """A replayed cell that fails is blamed, and does not hit again."""
+    """A replayed cell that fails is blamed, and does not hit again. The chain sees no file that is not declared."""
     cells_project.file("undeclared.txt", "1")
     first = "assert open('undeclared.txt').read() == '1'"
-    assert ["ok", "ok"] == rerun(cells_project, first, "x = 1")
+    assert ["ok", "ok"] == rerun(cells_project, first, "x = 1", args=CHAIN)
     cells_project.file("undeclared.txt", "2")
-    assert ["cached", "error"] == rerun(cells_project, first, "x = 2")
-    assert ["error", "skipped"] == rerun(cells_project, first, "x = 2")
+    assert ["cached", "error"] == rerun(cells_project, first, "x = 2", args=CHAIN)
+    assert ["error", "skipped"] == rerun(cells_project, first, "x = 2", args=CHAIN)
 
 
-def test_cache_off(cells_project):
-    """A cell that is declared uncacheable always runs, and so does what is below it."""
-    cells = ["a = 1", "# cells: cache=off\nb = 1", "c = 1"]
-    assert ["ok"] * 3 == rerun(cells_project, *cells)
-    assert ["cached", "ok", "ok"] == rerun(cells_project, *cells)
+def test_file_that_is_not_declared(cells_project):
+    """A file that a cell was seen to read needs no declaration."""
+    cells_project.file("undeclared.txt", "1")
+    cells = ["assert open('undeclared.txt').read() == '1'", "x = 1"]
+    assert ["ok", "ok"] == rerun(cells_project, *cells)
+    assert ["cached", "cached"] == rerun(cells_project, *cells)
+    cells_project.file("undeclared.txt", "2")
+    assert ["error", "skipped"] == rerun(cells_project, *cells)
+
+
+@pytest.mark.parametrize(("rung", "below"), [("chain", "ok"), ("traces", "cached")])
+def test_cache_off(cells_project, rung, below):
+    """A cell that is declared uncacheable always runs; what is below it too, unless it was seen to need nothing."""
+    cells, args = ["a = 1", "# cells: cache=off\nb = 1", "c = 1"], [f"--cells-cache={rung}"]
+    assert ["ok"] * 3 == rerun(cells_project, *cells, args=args)
+    assert ["cached", "ok", below] == rerun(cells_project, *cells, args=args)
 
 
 def test_shorter_timeout(cells_project):
@@ -529,9 +543,9 @@ def test_other_expectation(cells_project):
 
 def test_artifact_that_changes_through_memory(cells_project):
     """A file that a later cell changes through a memory map is that cell's artifact too."""
-    first = "import mmap, os\nos.makedirs('artifacts')\nfile = open('artifacts/m.bin', 'w+b')\n"
+    first = "import mmap, os\nos.makedirs('artifacts', exist_ok=True)\nfile = open('artifacts/m.bin', 'w+b')\n"
     first += "file.write(b'first ')\nfile.flush()\nmapped = mmap.mmap(file.fileno(), 0)"
     cells = [first, "mapped[:] = b'second'\nmapped.flush()\nos.utime('artifacts/m.bin')", "x = 1"]
-    assert ["ok"] * 3 == rerun(cells_project, *cells)
-    assert ["cached"] * 3 == rerun(cells_project, *cells)
+    assert ["ok"] * 3 == rerun(cells_project, *cells, args=CHAIN)
+    assert ["cached"] * 3 == rerun(cells_project, *cells, args=CHAIN)
     assert b"second" == (cells_project.path / "artifacts" / "m.bin").read_bytes()
