@@ -186,10 +186,14 @@ class LiveKernel:
         self.starts += 1
         self._position = 0
         for code in self._setup_codes:
-            outcome = self._runner.execute(code, timeout=self._settings.kernel.timeout, history=False)
+            outcome = self._set_up(code)
             if outcome.error is not None:
                 self.drop()
                 raise KernelError(f"{self._notebook.name}: the setup code failed: {outcome.error.summary}")
+
+    def _set_up(self, code: str) -> Outcome:
+        assert self._runner is not None
+        return self._runner.execute(code, timeout=self._settings.kernel.timeout, history=False)
 
     def _replay(self, cell: Cell) -> None:
         if not self._around(cell, lambda: self._replay_now(cell)):

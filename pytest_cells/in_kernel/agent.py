@@ -117,7 +117,7 @@ class _Observer:
         self._wishes = parent.get("metadata", {}).get(__name__) or {}
         if "count" in self._wishes:
             sys.modules["IPython"].get_ipython().execution_count = self._wishes["count"] + 1
-        if self._wishes.get("trace"):
+        if self._wishes.get("trace") or self._wishes.get("setup"):
             if self._tracer is None:
                 self._tracer = _tracer(self._wishes)
             self._tracer.begin(parent["content"]["code"])
@@ -127,6 +127,9 @@ class _Observer:
         """Return what is to be told with the reply."""
         if self._under_way:
             self._under_way = False
+            if self._wishes.get("setup"):
+                self._tracer.settle()
+                return {}
             return {"observed": self._tracer.end(self._wishes, ok=ok)}
         if "request" in self._wishes:
             if self._tracer is None:

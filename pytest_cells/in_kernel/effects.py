@@ -111,6 +111,13 @@ class Effects:
         told["volatile"], told["barrier"], told["unwatched"] = self._volatile, self._barrier, unseen
         return told
 
+    def settle(self) -> None:
+        """Take what the code that has just ended left as the start; a generator that it seeded stays seeded."""
+        self.end()
+        for slot in self._slots.values():
+            if slot.begun:
+                self._safely(slot.start)
+
     # -- what is told by those who watch -------------------------------------------------------------------
 
     def volatile(self, reason: str) -> None:

@@ -109,15 +109,27 @@ class Files:
         self.barrier: list[str] = []
         self.touched_folders: set[str] = set()
         self._seen: set[tuple[Any, bool]] = set()
+        self._asked_by_writer: set[str] = set()
+        self._anew: set[str] = set()
+        """What was opened to be written anew, whatever was in it."""
         self.ensuring = 0
         """How deep the cell is in calls that make folders which may be there already."""
 
     # -- what the cell does --------------------------------------------------------------------------------
 
-    def read(self, path: Any, folder: Any = None, *, opened: bool = True, folders_count: bool = True) -> None:
+    def read(
+        self,
+        path: Any,
+        folder: Any = None,
+        *,
+        opened: bool = True,
+        folders_count: bool = True,
+        by_writer: bool = False,
+    ) -> None:
         """Note that a file is `opened`, or asked for, as it is now.
 
-        `folders_count` unless it is only looked for links on the way to something else.
+        `folders_count` unless it is only looked for links on the way to something else. `by_writer` if who asks does
+        so before it writes the file anew.
         """
         full = self._full(path, folder)
         if full is None or (full, opened) in self._seen or self.ensuring:
@@ -128,6 +140,10 @@ class Files:
             self._seen.add((full, opened))
             if opened:
                 self._watch_beside(full)
+            if by_writer and full not in self.files:
+                self._asked_by_writer.add(full)
+            elif not by_writer and full not in self._anew:
+                self._asked_by_writer.discard(full)
             self._first_touch(full)
 
     def listed(self, path: Any, *, sizes: bool = False) -> None:
@@ -158,6 +174,8 @@ class Files:
                 self._reason(self.barrier, "it changes what is installed: %s" % full)
             return
         self._watch_beside(full)
+        if not read:
+            self._anew.add(full)
         for form in {full, _real(full)}:
             self.ever_written.add(form)
             if form not in self.changed:
@@ -218,6 +236,8 @@ class Files:
 
     def _by_chance(self, path: str, version: str) -> bool:
         """Tell whether a path was looked at only because its name was drawn by chance."""
+        if path in self._asked_by_writer and path in self._anew:
+            return True
         if version != ABSENT:
             return False
         inside = _inside(path)

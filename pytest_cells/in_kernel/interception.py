@@ -35,6 +35,8 @@ METADATA_READERS = frozenset(
     }
 )
 """Modules that look for what is installed, wherever modules may be."""
+WRITERS = frozenset({"PIL.Image", "shutil", "matplotlib.backends.backend_agg", "matplotlib.cbook"})
+"""Modules that ask for a file before they write it anew, and then write the same in any case."""
 _OURS = frozenset({__file__, generators.__file__})
 _current: "list[Any]" = []
 """The one that is told; empty until it is installed."""
@@ -90,6 +92,10 @@ def _caller(frame: Any) -> Any:
     while frame is not None and frame.f_code.co_filename in _OURS:
         frame = frame.f_back
     return frame
+
+
+def _asks_by(frame: Any) -> Any:
+    return frame.f_globals.get("__name__") if frame is not None else None
 
 
 def _imports(frame: Any) -> bool:
@@ -255,13 +261,14 @@ def _asked(path: Any, folder: Any) -> Any:
         if not str(type(path).__module__).startswith("pathlib"):
             path = plain
     caller = _caller(_frame(1))
-    asks = caller.f_globals.get("__name__") if caller is not None else None
+    asks = _asks_by(caller)
     if asks in METADATA_READERS:
         return path
     on_the_way = asks == "posixpath" and caller.f_code.co_name in ("_joinrealpath", "realpath")
     with Quiet(effects):
         try:
-            effects.files.read(plain, folder, opened=False, folders_count=not on_the_way)
+            by_writer = asks in WRITERS or (asks == "genericpath" and _asks_by(caller.f_back) in WRITERS)
+            effects.files.read(plain, folder, opened=False, folders_count=not on_the_way, by_writer=by_writer)
         except Exception as problem:
             effects.barrier("a file that it asks for could not be observed: %s" % type(problem).__name__)
     return path

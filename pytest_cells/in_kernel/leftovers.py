@@ -70,7 +70,7 @@ class Leftovers:
         before, after = self._before, self._look()
         found = [reason for reason, value in after.items() if after is not before and value != before.get(reason)]
         for ident, thread in list(_active.items()):
-            if ident not in self._own_threads and type(thread).__name__ not in HARMLESS_THREADS:
+            if ident not in self._own_threads and not _is_harmless(thread):
                 found.append("a thread is still running: %s" % _text(getattr(thread, "_name", "")))
         if not harmless_processes and self._reaped() != self._children:
             found.append("it starts a process")
@@ -196,6 +196,13 @@ class Leftovers:
             if not handle.cancelled() and _package(_bare(handle._callback)) not in KERNEL_PACKAGES:
                 found.append("a call is still to come: %s" % _text(getattr(_bare(handle._callback), "__name__", "")))
         return found
+
+
+def _is_harmless(thread: Any) -> bool:
+    """Tell whether a thread only shows or saves what there is, or is a timer that was called off and about to end."""
+    if isinstance(thread, threading.Timer):
+        return thread.finished.is_set()
+    return type(thread).__name__ in HARMLESS_THREADS
 
 
 def _has_children() -> bool:

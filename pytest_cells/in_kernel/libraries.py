@@ -34,6 +34,7 @@ _OWN_BUSINESS = frozenset(
     | {("sys", "path_importer_cache"), ("sys", "warnoptions"), ("random", "_inst")}
 )
 """What libraries set for themselves when they are first used, and what is observed as ambient state."""
+_DEFINED = (type, types.FunctionType, types.BuiltinFunctionType)
 _get_dict: Any = type.__dict__["__dict__"].__get__
 _get_module_dict = types.ModuleType.__getattribute__
 _VERSION_OFFSET = 24
@@ -132,6 +133,8 @@ class Libraries:
                 continue  # a submodule that was imported
             if key[:1] == "_" and (before is missing or before is None):
                 continue  # what is made when it is first asked for
+            if before is missing and isinstance(now, _DEFINED) and _package(now.__module__) == _package(name):
+                continue  # what a module imports from its own package when it is first asked for
             yield key
 
     @staticmethod
@@ -159,3 +162,7 @@ class Libraries:
             self._versions.append(self._readers[-1].value)
         else:
             self._versions.append(tuple(map(id, held.values())))
+
+
+def _package(module: Any) -> str:
+    return module.partition(".")[0] if type(module) is str else ""

@@ -56,10 +56,7 @@ HARMLESS = {
     "random": frozenset({"seed", "setstate", "shuffle"}),
     "numpy.random": frozenset({"seed", "set_state", "shuffle"}),
     "numpy.testing": None,
-    "numpy": frozenset(
-        {"set_printoptions", "seterr", "save", "savez", "savetxt", "savez_compressed", "copyto", "fill_diagonal"}
-        | {"place", "put", "putmask", "put_along_axis", "testing", "random"}
-    ),
+    "numpy": None,
     "pandas": frozenset({"set_option", "reset_option", "options", "testing"}),
     "pandas.testing": None,
     "warnings": frozenset({"filterwarnings", "simplefilter", "warn", "resetwarnings"}),
@@ -85,6 +82,13 @@ HARMLESS = {
     "builtins": frozenset({"print"}),
 }
 """What may be called for its effect alone, by module: it leaves nothing behind that is not observed. None for all."""
+HARMFUL = {
+    "numpy": frozenset(
+        {"set_string_function", "set_numeric_ops", "setbufsize", "seterrcall", "seterrobj", "add_docstring"}
+        | {"add_newdoc", "add_newdoc_ufunc", "seterr_call"}
+    )
+}
+"""What of those does leave something behind."""
 
 
 class Names:
@@ -477,7 +481,7 @@ class _Reader:
         if called.attr == "run_line_magic" and name in HARMLESS_LINE_MAGICS and len(texts) > 1:
             if name in WITH_CODE:
                 self.code(name, texts[1], defined)
-            elif name == "matplotlib":
+            elif name == "matplotlib" and texts[1].strip() != "inline":  # kernels show figures inline anyway
                 self.found.calls.append(("?matplotlib",))
             return True
         if called.attr == "run_cell_magic" and name in HARMLESS_CELL_MAGICS and len(texts) > 2:

@@ -154,6 +154,14 @@ class Tracer:
         record["spent_ms"] = round((_clock() - began) * 1000, 3)
         return record
 
+    def settle(self) -> None:
+        """Take what setup code has just done for how the kernel begins: its text is part of each cell's key."""
+        self._effects.settle()
+        self._own = {name: id(value) for name, value in self._namespace.items()}
+        self._modules.look()
+        self._libraries.changes()
+        self._libraries.take_in()
+
     # -- bringing state back -------------------------------------------------------------------------------
 
     def answer(self, wishes: "dict[str, Any]") -> "dict[str, Any]":
@@ -373,8 +381,10 @@ class Tracer:
             held = _text(getattr(type(value), "__module__", "")).partition(".")[0] in _LIBRARY_HELD
             return "it calls %s for its effect" % shown if held and not (rest and rest[0] in _SETTLED) else None
         if name in reading.HARMLESS:
-            allowed = reading.HARMLESS[name]
-            if allowed is None or (rest and rest[0] in allowed):
+            allowed, harmful = reading.HARMLESS[name], reading.HARMFUL.get(name, ())
+            if allowed is None and (not rest or rest[0] not in harmful):
+                return None
+            if allowed is not None and rest and rest[0] in allowed:
                 return None
         return "it calls or sets %s for its effect" % shown
 

@@ -78,6 +78,11 @@ class TracedKernel(LiveKernel):
         super().drop()
         self._whole, self._held, self._slots = True, {}, {}
 
+    def _set_up(self, code: str) -> Outcome:
+        runner = cast(ObservingRunner, self._runner)
+        wishes = {"setup": True, **self._agent()}
+        return runner.execute(code, timeout=self._settings.kernel.timeout, history=False, wishes=wishes)
+
     # -- bringing state back -------------------------------------------------------------------------------
 
     def _reach(self, cell: Cell) -> None:
@@ -269,6 +274,7 @@ class TracedKernel(LiveKernel):
                 return static, None
         if outcome.died:
             self.deaths += 1
+            self._distrust = True  # what killed it may be in any cell above: the next kernel executes them all
             self.drop()
             return static, outcome
         inputs = self._note(cell, static, record or Record(barrier=[UNOBSERVED]), outcome, failed=error is not None)
