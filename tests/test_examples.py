@@ -12,13 +12,14 @@ pytestmark = [pytest.mark.kernel, pytest.mark.examples, pytest.mark.usefixtures(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_example(cells_project, name):
+def test_example(cells_project, name, tmp_path_factory, monkeypatch):
     """An example passes, and a second run starts no kernel."""
     shutil.copytree(
         EXAMPLES / name,
         cells_project.path / name,
         ignore=shutil.ignore_patterns("artifacts", ".pytest_cache", "__pycache__"),
     )
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path_factory.mktemp("matplotlib")))  # not in the project, as usually
     first, second = cells_project.run(name), cells_project.run(name)
     statuses = {cell.status for run in first.report.runs for cell in run.cell_results}
     again = {cell.status for run in second.report.runs for cell in run.cell_results}

@@ -24,6 +24,9 @@ MOST_ENTRIES = 1000
 """So many files of one folder are read at most because their sizes and times may have been asked for."""
 _MOST_LINKS = 40
 
+_LONGEST_PATH = 4096
+"""Bytes of the longest path that Linux takes; libraries ask of texts whether they are files."""
+
 
 class Places:
     """Tell which files count: all but those of the installed environment, of the system's own, and of caches."""
@@ -290,7 +293,7 @@ class Files:
             path = _fsdecode(path)
         elif type(path) is not str:
             path = _fsdecode(_fspath(path))
-        if not path or "\0" in path:
+        if not path or len(path) > _LONGEST_PATH or "\0" in path:
             return None
         if path[0] != "/":
             base = _of_descriptor(folder) if type(folder) is int and folder >= 0 else _getcwd()

@@ -37,6 +37,9 @@ METADATA_READERS = frozenset(
 """Modules that look for what is installed, wherever modules may be."""
 WRITERS = frozenset({"PIL.Image", "shutil", "matplotlib.backends.backend_agg", "matplotlib.cbook"})
 """Modules that ask for a file before they write it anew, and then write the same in any case."""
+_OWN_BUSINESS = frozenset({"_get_config_or_cache_dir", "_load_fontmanager", "json_dump", "json_load"})
+"""Functions of matplotlib that find, make and fill its cache of fonts."""
+_FAR_UP = 10
 _OURS = frozenset({__file__, generators.__file__})
 _current: "list[Any]" = []
 """The one that is told; empty until it is installed."""
@@ -70,7 +73,7 @@ class Quiet:
 
 
 def _opened(effects: Any, path: Any, mode: Any, flags: Any) -> None:
-    if type(path) is int:
+    if type(path) is int or _own_business(_frame(2)):
         return
     if _imports(_frame(2)):
         effects.module_read(path)
@@ -98,6 +101,17 @@ def _asks_by(frame: Any) -> Any:
     return frame.f_globals.get("__name__") if frame is not None else None
 
 
+def _own_business(frame: Any) -> bool:
+    """Tell whether a file is touched for a cache that a library keeps, and that changes no result."""
+    for _ in range(_FAR_UP):
+        if frame is None:
+            return False
+        if frame.f_code.co_name in _OWN_BUSINESS and str(_asks_by(frame)).startswith("matplotlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
 def _imports(frame: Any) -> bool:
     """Tell whether a frame is one of the import system, which was not called for its own sake."""
     if frame.f_globals.get("__name__") in METADATA_READERS:
@@ -123,6 +137,8 @@ def _renamed(effects: Any, source: Any, target: Any, source_folder: Any = -1, ta
 
 
 def _changed(effects: Any, path: Any, *rest: Any) -> None:
+    if _own_business(_frame(2)):
+        return
     folder = rest[-1] if rest and type(rest[-1]) is int else None
     effects.files.written(path, folder)
 
@@ -262,7 +278,7 @@ def _asked(path: Any, folder: Any) -> Any:
             path = plain
     caller = _caller(_frame(1))
     asks = _asks_by(caller)
-    if asks in METADATA_READERS:
+    if asks in METADATA_READERS or _own_business(caller):
         return path
     on_the_way = asks == "posixpath" and caller.f_code.co_name in ("_joinrealpath", "realpath")
     with Quiet(effects):
@@ -317,7 +333,7 @@ def _observe_folders() -> None:
 
     def ensure(path: Any, make: Any) -> None:
         effects = listener()
-        if effects is None:
+        if effects is None or _own_business(_frame(2)):
             make()
             return
         effects.files.ensuring += 1

@@ -24,8 +24,14 @@ KERNEL_PACKAGES = frozenset(
 )
 """Packages whose own tasks and callbacks belong to the kernel, and to how it shows things."""
 TASK_PACKAGES = KERNEL_PACKAGES - {"asyncio", "anyio", "concurrent"}
-HARMLESS_THREADS = ("TMonitor", "HistorySavingThread", "PyDBCommandThread", "CheckAliveOnDebuggerConnected")
-"""Classes of threads that only show or save what there is."""
+HARMLESS_THREADS = (
+    "GarbageCollectorThread",
+    "TMonitor",
+    "HistorySavingThread",
+    "PyDBCommandThread",
+    "CheckAliveOnDebuggerConnected",
+)
+"""Classes of threads that only show, save or send what there is."""
 _active: Any = threading._active  # type: ignore[attr-defined]
 _wait_any = getattr(os, "waitid", None)
 _signals: "tuple[int, ...]" = tuple(map(int, signal.Signals))

@@ -37,8 +37,10 @@ PURE_BUILTINS = frozenset(vars(builtins)) - {"setattr", "delattr", "open", "exec
 HARMLESS = {
     "": frozenset({"print", "display"}),
     "matplotlib.pyplot": None,
-    "IPython.display": frozenset({"display", "clear_output"}),
-    "IPython.core.display_functions": frozenset({"display", "clear_output"}),
+    "IPython.display": None,
+    "IPython.core.display": None,
+    "IPython.core.display_functions": None,
+    "IPython.lib.display": None,
     "time": frozenset({"sleep"}),
     "gc": frozenset({"collect"}),
     "os": frozenset(

@@ -194,7 +194,7 @@ ROWS = [
         "copy",
         "import shutil",
         "shutil.copy('a.txt', 'c.txt')",
-        files={"a.txt": HELLO, "c.txt": "absent"},
+        files={"a.txt": HELLO},
         file_writes={"c.txt": HELLO},
     ),
     row("came_and_went", "import os", "open('t', 'w').close(); os.remove('t')"),
