@@ -11,6 +11,7 @@ import msgspec
 from pytest_cells.artifacts import keep, put_back
 from pytest_cells.cache.trace import Artifact, Damaged, Trace, encode_outputs
 from pytest_cells.evaluator import Lifecycle, Skip
+from pytest_cells.in_kernel.versions import FOLDER
 from pytest_cells.plan import Hit, describe_input
 from pytest_cells.report import MB, CellResult, large
 
@@ -110,4 +111,15 @@ def verify(run: CellRun, trace: Trace, store: Store) -> list[str]:
         except (Damaged, OSError) as problem:
             told = problem if isinstance(problem, Damaged) else problem.strerror
             raise Damaged(f"artifact {label} is gone or altered, and {told}") from None
-    return sorted(wrong)
+    return sorted([*wrong, *_put_back_folders(run, trace)])
+
+
+def _put_back_folders(run: CellRun, trace: Trace) -> list[str]:
+    """Make the folders that the cell made and that are gone, unless a cell below removed them. Raises OSError."""
+    made = [name for name, version in trace.writes.items() if version == FOLDER and name.startswith("path:")]
+    gone = [name for name in made if not (run.run.settings.rootdir / name[5:]).exists()]
+    later = {name for below in run.run.later_hits(run.cell) for name in below.writes} if gone else set()
+    gone = [name[5:] for name in gone if name not in later]
+    for folder in gone:
+        (run.run.settings.rootdir / folder).mkdir(parents=True, exist_ok=True)
+    return gone

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_cells.cache.trace import Trace, Version
+from pytest_cells.cache.trace import ABSENT, Trace, Version
+from pytest_cells.in_kernel.versions import FOLDER
 from pytest_cells.model import Cell
 from pytest_cells.plan import Hit, Run, decide, describe_input
 from pytest_cells.tracing.walk import Step, TraceWalk
@@ -112,7 +113,9 @@ class TracesRung:
         wrong = [
             name
             for name, version in trace.writes.items()
-            if name.startswith("path:") and name[5:] not in trace.artifacts and self._now(name[5:]) != version
+            if name.startswith("path:")
+            and name[5:] not in trace.artifacts
+            and self._now(name[5:]) not in ((version, ABSENT) if version == FOLDER else (version,))
         ]
         if not wrong:
             return None

@@ -1,6 +1,7 @@
 """The traces rung through the plugin: after an edit only what can have changed is executed."""
 
 import json
+import shutil
 
 import pytest
 
@@ -199,3 +200,17 @@ def test_cells_that_cannot_be_observed(statuses):
     assert ["ok", "ok", "ok"] == statuses(harm, "x = 1", "y = x")
     assert 1 == statuses.result.stdout.count("cells cannot be observed, and depend on all above them (TypeError")
     assert ["ok", "ok", "ok"] == statuses(f"{harm}\nz = 1", "x = 1", "y = x")
+
+
+def test_folder_that_is_gone(cells_project, statuses):
+    """A folder that a cell made is made again, and its cell not executed; unless a cell below removed it."""
+    cells = [
+        "import os\nos.makedirs('made/deep', exist_ok=True)",
+        "os.makedirs('away', exist_ok=True)",
+        "os.rmdir('away')",
+    ]
+    statuses(*cells)
+    shutil.rmtree(cells_project.path / "made")
+    assert ["cached"] * 3 == statuses(*cells)
+    assert (cells_project.path / "made" / "deep").is_dir()
+    assert not (cells_project.path / "away").exists()
