@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 
@@ -101,6 +101,21 @@ print(f"{{len(times)}} passed in {{statistics.median(times):.5f}}s")
 """
 
 
+# Somebody edits one cell, and runs the tool: every time has an edit of its own.
+EDIT_AND_RUN = """\
+import pathlib, re, subprocess, sys, time
+
+path = pathlib.Path(sys.argv[1])
+text = path.read_text(encoding="utf-8")
+path.write_text(re.sub(r"EDITED_\\d*", f"EDITED_{time.time_ns()}", text), encoding="utf-8")
+start = time.perf_counter()
+done = subprocess.run(sys.argv[2:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+took = time.perf_counter() - start
+print(re.sub(r" in [\\d.]+s.*", f" in {took:.3f}s", done.stdout.rstrip()))
+sys.exit(done.returncode)
+"""
+
+
 class MissingToolError(Exception):
     """Something that is to be measured is not installed in this interpreter."""
 
@@ -176,6 +191,12 @@ def peers(folder: Path, *, notebooks: int, code_cells: int) -> list[Command]:
         Command(NBVAL, pytest_argv("--nbval-lax", *lean, plugins=("nbval",)), folder, {"passed": code_cells}),
         Command(NBCLIENT, (sys.executable, "-c", NBCLIENT_LOOP, "notebooks"), folder, {"passed": code_cells}),
     ]
+
+
+def after_an_edit(command: Command, notebook: str) -> Command:
+    """Edit a notebook before each run of a command, outside the clock: whatever follows `EDITED_` in it."""
+    argv = (sys.executable, "-c", EDIT_AND_RUN, notebook, *command.argv)
+    return replace(command, argv=argv, own_clock=True)
 
 
 def starts(folder: Path) -> list[Command]:

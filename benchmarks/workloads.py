@@ -17,6 +17,7 @@ from benchmarks.tools import BARE, CELLS, NBCLIENT, NBMAKE, NBVAL, ORDINARY, Com
 COLLECT_ONLY = "--collect-only"
 ONE_PROCESS = "pytest-cells -n 0"
 TWO_PROCESSES = "pytest-cells -n 2"
+UNOBSERVED = "pytest-cells, cache off"
 
 # A difference of a few ms drowns in the noise of single runs, which is about 10 ms.
 MS_RUNS = 60
@@ -150,6 +151,60 @@ def hits(folder: Path) -> list[Command]:
     ]
 
 
+SLOW_S = 20.0
+LOAD = f"""\
+import time
+time.sleep({SLOW_S})
+rows = [{{"n": n, "half": n / 2, "name": f"row {{n}}"}} for n in range(1000)]
+"""
+MODEL = f"""\
+time.sleep({SLOW_S})
+weights = {{row["n"]: row["half"] for row in rows}}
+"""
+
+
+def edited(folder: Path) -> list[Command]:
+    """Prepare a notebook with a slow load, a slow model and ten cheap cells, of which one is edited before each run."""
+    sources = [LOAD, MODEL, "first = rows[0]", "assert len(weights) == 1000"]
+    sources += [f"part_{n} = sum(weights[m] for m in range({n}, 1000, 7))\nassert part_{n} > {n}" for n in range(7)]
+    sources.append("total = part_0 + part_3\nprint('EDITED_', total)")
+    write_notebook(folder / "notebooks" / "nb_00.ipynb", sources)
+    commands = [
+        tools.cells(folder, {"passed": 1, "cached": 11}, first={"passed": 12}),
+        *[peer for peer in tools.peers(folder, notebooks=1, code_cells=12) if peer.tool == NBMAKE],
+    ]
+    return [tools.after_an_edit(command, "notebooks/nb_00.ipynb") for command in commands]
+
+
+OBSERVED_CELLS = (
+    "import json, math, random\nrandom.seed(7)",
+    "numbers = [random.random() for _ in range(200_000)]",
+    "squares = [n * n for n in numbers]\nmean = sum(squares) / len(squares)\nassert 0.3 < mean < 0.4",
+    (
+        "def primes(limit):\n    sieve = bytearray([1]) * limit\n    for n in range(2, int(limit ** 0.5) + 1):\n"
+        "        sieve[n * n :: n] = bytes(len(sieve[n * n :: n]))\n    return [n for n in range(2, limit) if sieve[n]]"
+    ),
+    "found = primes(1_500_000)\nassert len(found) == 114155",
+    (
+        "words = [f'word {n}' for n in found[:50_000]]\nby_length = {}\nfor word in words:\n"
+        "    by_length.setdefault(len(word), []).append(word)"
+    ),
+    "assert json.loads(json.dumps(by_length)) == {str(size): group for size, group in by_length.items()}",
+    "print(sorted(by_length), len(words))",
+)
+
+
+def observed(folder: Path) -> list[Command]:
+    """Prepare four notebooks that work half a second each, cold: their cells observed, or not."""
+    for notebook in range(4):
+        write_notebook(folder / "notebooks" / f"nb_{notebook}.ipynb", [f"n = {notebook}", *OBSERVED_CELLS])
+    count = 4 * (len(OBSERVED_CELLS) + 1)
+    return [
+        tools.cells(folder, {"passed": count}, "--cells-cache=off", tool=UNOBSERVED),
+        tools.cells(folder, {"passed": count}, "--cells-force", cold=True),
+    ]
+
+
 WORKLOADS = (
     Workload(
         "cold",
@@ -207,6 +262,18 @@ WORKLOADS = (
         "8 notebooks of 1 s of work, nothing cached: -n 0 and -n 2",
         parallel,
         (Comparison(TWO_PROCESSES, ONE_PROCESS, Kind.SPEEDUP, 1.7, asserted=True),),
+    ),
+    Workload(
+        "edited",
+        "a load and a model of 20 s each and 10 cheap cells, of which one is edited",
+        edited,
+        (Comparison(CELLS, NBMAKE, Kind.RATIO, 1.5 / (2 * SLOW_S), asserted=True),),
+    ),
+    Workload(
+        "observed",
+        "4 notebooks of half a second of work, nothing cached: observed, or not",
+        observed,
+        (Comparison(CELLS, UNOBSERVED, Kind.RATIO, 1.05),),
     ),
     Workload(
         "hits",

@@ -21,6 +21,7 @@ CHANGES = MODIFY | CLOSE_WRITE | MOVED_FROM | MOVED_TO | CREATE | DELETE
 SKIPPED = frozenset(
     {"__pycache__", "node_modules", "site-packages", "venv", ".git", ".hg", ".svn", ".venv", ".tox", ".nox"}
     | {".mypy_cache", ".ruff_cache", ".pytest_cache", ".ipynb_checkpoints", ".hypothesis", ".eggs"}
+    | {".ipython", ".jupyter", ".local"}
 )
 MOST_FOLDERS = 5000
 """So many folders are watched at most: each costs kernel memory, and time at the start."""

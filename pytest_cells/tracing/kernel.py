@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, cast
 
 import msgspec
 
+from pytest_cells.cache.files import open_for_writing
 from pytest_cells.cache.store import Store
 from pytest_cells.cache.trace import ABSENT, Damaged, Snapshot, Trace, Version
 from pytest_cells.errors import StoreError
@@ -70,13 +72,14 @@ class TracedKernel(LiveKernel):
         self._slots: dict[str, Version] = {}
         self._bad: set[str] = set()
         """Snapshots that did not give back what was dumped."""
+        self._watched: Json | None = None
         self.fell_back: list[str] = []
         """Why state was brought back by executing everything, in words."""
 
     def drop(self) -> None:
         """Let the kernel go, and what is known of it."""
         super().drop()
-        self._whole, self._held, self._slots = True, {}, {}
+        self._whole, self._held, self._slots, self._watched = True, {}, {}, None
 
     def _set_up(self, code: str) -> Outcome:
         runner = cast(ObservingRunner, self._runner)
@@ -372,8 +375,17 @@ class TracedKernel(LiveKernel):
 
     def _agent(self) -> Json:
         """Return where the agent finds the rest of itself, and what it watches."""
-        ignored = [str(self._store.folder)] if self._store is not None else []
-        return {"agent": str(AGENT.parent), "project": str(self._settings.rootdir), "ignored": ignored}
+        if self._watched is None:
+            processes = (os.getpid(), os.getppid()) if self._settings.shared_run else (os.getpid(),)
+            ignored = open_for_writing(processes)  # what pytest itself writes, such as its own output
+            if self._store is not None:
+                ignored.append(str(self._store.folder))
+            self._watched = {
+                "agent": str(AGENT.parent),
+                "project": str(self._settings.rootdir),
+                "ignored": ignored,
+            }
+        return self._watched
 
     def _counts(self, cell: Cell) -> bool:
         return cell.index not in self._traces.skipped and not cell.blank
