@@ -97,7 +97,7 @@ class Leftovers:
 
     def _raw(self) -> "list[Any]":
         named = vars(builtins)
-        found: list[Any] = [*map(id, map(_getsignal, _signals)), *named, *map(id, named.values())]
+        found: list[Any] = [*map(id, map(_getsignal, _signals)), *map(id, named.values())]
         found += [*map(id, sys.meta_path), len(sys.path_hooks), id(_gettrace()), id(_getprofile()), self._monitors()]
         found += map(id, self._replaceable())
         found += self._dialects()

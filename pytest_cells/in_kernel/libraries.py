@@ -105,11 +105,10 @@ class Libraries:
         changed: list[str] = []
         versions = self._look()
         if versions != self._versions:
-            for index, (now, before) in enumerate(zip(versions, self._versions)):
-                if now != before:
-                    name, held, was = self._entries[index]
-                    self._entries[index] = (name, held, dict(held))
-                    changed.extend("it changes %s.%s" % (name, key) for key in self._differing(name, held, was))
+            for index in _differences(versions, self._versions, 0, len(versions)):
+                name, held, was = self._entries[index]
+                self._entries[index] = (name, held, dict(held))
+                changed.extend("it changes %s.%s" % (name, key) for key in self._differing(name, held, was))
             self._versions = versions
         registered = self._abstract_classes()
         if registered != self._registered and len(sys.modules) == self._count:
@@ -162,6 +161,16 @@ class Libraries:
             self._versions.append(self._readers[-1].value)
         else:
             self._versions.append(tuple(map(id, held.values())))
+
+
+def _differences(some: "list[Any]", others: "list[Any]", start: int, end: int) -> "list[int]":
+    """Return where two lists of one length differ. There are few such places: halves are compared as wholes."""
+    if some[start:end] == others[start:end]:
+        return []
+    if end - start == 1:
+        return [start]
+    middle = (start + end) // 2
+    return _differences(some, others, start, middle) + _differences(some, others, middle, end)
 
 
 def _package(module: Any) -> str:

@@ -10,7 +10,7 @@ import re
 import symtable
 from typing import Any
 
-from .unsteady import SHELL_NOW, dotted, names_in_text, timers, unsteady_paths
+from .unsteady import SHELL_NOW, TIMED, dotted, durations, names_in_text, timers, unsteady_paths
 
 _WORD = re.compile(r"[^\W\d]\w*")
 CLOCKS = frozenset(
@@ -150,7 +150,8 @@ def analyse(source: str) -> "Names | None":
         _inner_names(found, scopes, tree)
         found.calls.extend(_patches(tree, _aliases(tree)))
         _Reader(found).block(tree.body, set())
-        found.unsteady, found.timers = unsteady_paths(tree), timers(tree)
+        timed = durations(tree) if TIMED.search(source) else []
+        found.unsteady, found.timers = unsteady_paths(tree, timed), timers(tree, timed)
         found.words.update(_WORD.findall(source))
     except RecursionError:
         found.dynamic.append("code nested too deeply")

@@ -53,6 +53,8 @@ class Tracer:
         self._shell, self._namespace, self._effects, self._project = shell, shell.user_ns, effects, project
         self._own = {name: id(value) for name, value in shell.user_ns.items()}
         """What IPython put there."""
+        self._history: set[str] = set()
+        """The names of IPython's history that were found so far."""
         self._walker = Walker(shell.user_ns)
         self._known: dict[str, Any] = {}
         """The component of each name, as it was after the last cell."""
@@ -229,15 +231,15 @@ class Tracer:
         return self._analysed[source]
 
     def _bound(self) -> "dict[str, Any]":
-        own = self._own
-        bound = {
-            name: value
-            for name, value in list(self._namespace.items())
-            if type(name) is str
-            and name != "__warningregistry__"
-            and not (name in own and own[name] == id(value))
-            and not (name[:1] == "_" and _HISTORY_NAME.match(name))
-        }
+        own, history = self._own, self._history
+        bound = {}
+        for name, value in list(self._namespace.items()):
+            if name in history or type(name) is not str or own.get(name) == id(value):
+                continue
+            if name[:1] == "_" and (name == "__warningregistry__" or _HISTORY_NAME.match(name)):
+                history.add(name)
+                continue
+            bound[name] = value
         bound.update(self._modules.state())
         return bound
 

@@ -45,6 +45,8 @@ SHELL_NOW = re.compile(
 )
 """What shell commands give something else in every run, or ask the network."""
 _WORDS = frozenset().union(*FUNCTIONS.values(), *LOADERS.values())
+TIMED = re.compile(r"\b(?:%s)" % "|".join(_COUNTERS))
+"""Finds what calls of clocks there may be in a source."""
 _REFERENCE = re.compile(r"@([^\W\d]\w*)")
 _NAME = re.compile(r"[^\W\d]\w*")
 _LONGEST_TEXT = 1000
@@ -59,10 +61,13 @@ def names_in_text(text: str) -> "set[str]":
     return set(_REFERENCE.findall(text)) if "@" in text else set()
 
 
-def unsteady_paths(tree: ast.Module) -> "dict[str, set[tuple[str, ...]]]":
-    """Return the paths that may be such calls, by the names of all functions around them; `""` has the cell's own."""
+def unsteady_paths(tree: ast.Module, timed: "list[ast.expr] | tuple[()]" = ()) -> "dict[str, set[tuple[str, ...]]]":
+    """Return the paths that may be such calls, by the names of all functions around them; `""` has the cell's own.
+
+    `timed` is what `durations` gave.
+    """
     found: dict[str, set[tuple[str, ...]]] = {}
-    durations = frozenset(id(node) for node in _durations(tree))
+    exempt = frozenset(id(node) for node in timed)
     waiting: list[tuple[ast.AST, tuple[str, ...]]] = [(tree, ("",))]
     while waiting:
         node, owners = waiting.pop()
@@ -70,17 +75,19 @@ def unsteady_paths(tree: ast.Module) -> "dict[str, set[tuple[str, ...]]]":
             name = getattr(node, "name", "<lambda>")
             owners = (name,) if owners == ("",) else (*owners, name)
         for path in _paths(node):
-            if id(node) not in durations:
+            if id(node) not in exempt:
                 for owner in owners:
                     found.setdefault(owner, set()).add(path)
         waiting.extend((child, owners) for child in ast.iter_child_nodes(node))
     return found
 
 
-def timers(tree: ast.Module) -> "set[str]":
+def timers(tree: ast.Module, timed: "list[ast.expr]") -> "set[str]":
     """Return the names by which functions are called for durations alone: `time() - t0`."""
-    called = {node.id for node in _durations(tree) if isinstance(node, ast.Name)}
-    exempt = {id(node) for node in _durations(tree)}
+    called = {node.id for node in timed if isinstance(node, ast.Name)}
+    if not called:
+        return called
+    exempt = {id(node) for node in timed}
     return called - {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in exempt}
 
 
@@ -132,7 +139,7 @@ def _paths(node: ast.AST) -> "Iterator[tuple[str, ...]]":
         yield NOW
 
 
-def _durations(tree: ast.Module) -> "list[ast.expr]":
+def durations(tree: ast.Module) -> "list[ast.expr]":
     """Return what is called as a clock where only the difference of two times matters.
 
     A time is subtracted from another at once, or by a name that is used for nothing else.

@@ -13,7 +13,13 @@ from pytest_cells.in_kernel import unsteady
 
 
 def paths(source):
-    return unsteady.unsteady_paths(ast.parse(textwrap.dedent(source)))
+    tree = ast.parse(textwrap.dedent(source))
+    return unsteady.unsteady_paths(tree, unsteady.durations(tree))
+
+
+def timers(source):
+    tree = ast.parse(source)
+    return unsteady.timers(tree, unsteady.durations(tree))
 
 
 @pytest.mark.parametrize(
@@ -47,9 +53,9 @@ def test_paths(source, expected):
 
 def test_timers():
     """A name that is called for durations alone is no clock."""
-    assert set() == unsteady.timers(ast.parse("clock()"))
-    assert {"perf_counter"} == unsteady.timers(ast.parse("t = perf_counter()\nprint(perf_counter() - t)"))
-    assert set() == unsteady.timers(ast.parse("t = perf_counter()\nprint(perf_counter() - t)\nprint(perf_counter)"))
+    assert set() == timers("clock()")
+    assert {"perf_counter"} == timers("t = perf_counter()\nprint(perf_counter() - t)")
+    assert set() == timers("t = perf_counter()\nprint(perf_counter() - t)\nprint(perf_counter)")
 
 
 @pytest.mark.parametrize(
