@@ -30,6 +30,8 @@ class OwnModules:
             for path in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
             if path
         )
+        self._folders: dict[str, bool] = {}
+        """By folder, whether the modules in it are the user's own."""
         self._effects: dict[str, list[str]] = {}
         self._unsteady: dict[str, frozenset[str]] = {}
 
@@ -52,8 +54,12 @@ class OwnModules:
         path = module.__dict__.get("__file__")
         if type(path) is not str or name == "__main__" or name.partition(".")[0] in (_AGENT, "__mp_main__"):
             return False
-        real = os.path.realpath(path)
-        return not any(word in _PACKAGES for word in real.split(os.sep)) and not real.startswith(self._library)
+        folder = path.rpartition(os.sep)[0]
+        if folder not in self._folders:  # one module is seldom a link to another folder than those beside it
+            real = os.path.realpath(folder)
+            of_package = any(word in _PACKAGES for word in real.split(os.sep))
+            self._folders[folder] = not of_package and not (real + os.sep).startswith(self._library)
+        return self._folders[folder]
 
     def touched(self, packages: "Iterable[str]", imports: "Iterable[str]") -> "list[str]":
         """Return them all, since they may import one another, if some package or import is among them."""
