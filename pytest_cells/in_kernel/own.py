@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import stat
 import sys
 import sysconfig
 import types
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import names as reading
+from .versions import system
 
 _PACKAGES = ("site-packages", "dist-packages")
 _AGENT = __name__.partition(".")[0]
@@ -30,6 +32,8 @@ class OwnModules:
             for path in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
             if path
         )
+        self._judged: dict[str, tuple[int, bool]] = {}
+        """By name, a module's identity and whether it is the user's own."""
         self._folders: dict[str, bool] = {}
         """By folder, whether the modules in it are the user's own."""
         self._effects: dict[str, list[str]] = {}
@@ -49,13 +53,20 @@ class OwnModules:
         return name in self.names or (name in sys.modules and self._own(name, sys.modules[name]))
 
     def _own(self, name: str, module: Any) -> bool:
+        identity, own = self._judged.get(name, (0, False))
+        if identity != id(module):
+            own = self._judge(name, module)
+            self._judged[name] = id(module), own
+        return own
+
+    def _judge(self, name: str, module: Any) -> bool:
         if type(module) is not types.ModuleType:
             return False
         path = module.__dict__.get("__file__")
         if type(path) is not str or name == "__main__" or name.partition(".")[0] in (_AGENT, "__mp_main__"):
             return False
-        folder = path.rpartition(os.sep)[0]
-        if folder not in self._folders:  # one module is seldom a link to another folder than those beside it
+        folder = (os.path.realpath(path) if _is_link(path) else path).rpartition(os.sep)[0]
+        if folder not in self._folders:
             real = os.path.realpath(folder)
             of_package = any(word in _PACKAGES for word in real.split(os.sep))
             self._folders[folder] = not of_package and not (real + os.sep).startswith(self._library)
@@ -130,6 +141,13 @@ class OwnModules:
     def _read(module: Any) -> Any:
         source = _source(module)
         return reading.analyse(source) if source is not None else None
+
+
+def _is_link(path: str) -> bool:
+    try:
+        return stat.S_ISLNK(system.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _source(module: Any) -> "str | None":
