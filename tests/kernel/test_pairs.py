@@ -12,7 +12,7 @@ PRELOAD = ("numpy", "pandas")
 ON_CHAIN = PAIRS[::120]
 """The chain looks at no cell's doings, so that a few tell as much as all: `tox -e fuzz -- --pairs --cache chain`."""
 KNOWN = frozenset(Path(__file__).with_name("known_holes.txt").read_text(encoding="utf-8").splitlines())
-"""Pairs of which the traces rung, which is no default, does not tell the truth yet: see docs/traces.rst."""
+"""Pairs of which the traces rung does not tell the truth: see what is not seen in docs/traces.rst."""
 ON_TRACES = [pair for pair in PAIRS[::40] if pair.name not in KNOWN]
 """A part of them, in the time that there is; `tox -e fuzz -- --pairs --cache traces` runs all."""
 CASES = [*((pair, "traces") for pair in ON_TRACES), *((pair, "chain") for pair in ON_CHAIN)]
