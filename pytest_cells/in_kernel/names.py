@@ -6,13 +6,11 @@ understood is named as a reason, so that whoever asks can treat the cell as one 
 
 import ast
 import builtins
-import re
 import symtable
 from typing import Any
 
-from .unsteady import SHELL_NOW, TIMED, dotted, durations, names_in_text, timers, unsteady_paths
+from .unsteady import NAME, SHELL_NOW, TIMED, dotted, durations, names_in_text, timers, unsteady_paths
 
-_WORD = re.compile(r"[^\W\d]\w*")
 CLOCKS = frozenset(
     {"now", "today", "utcnow", "localtime", "gmtime", "ctime", "asctime", "uuid1", "uuid6", "uuid7"}
     | {"getmtime", "getatime", "getctime", "st_mtime", "st_atime", "st_ctime", "st_mtime_ns", "st_atime_ns"}
@@ -152,7 +150,7 @@ def analyse(source: str) -> "Names | None":
         _Reader(found).block(tree.body, set())
         timed = durations(tree) if TIMED.search(source) else []
         found.unsteady, found.timers = unsteady_paths(tree, timed), timers(tree, timed)
-        found.words.update(_WORD.findall(source))
+        found.words.update(NAME.findall(source))
     except RecursionError:
         found.dynamic.append("code nested too deeply")
     return found

@@ -2,7 +2,6 @@
 
 import ast
 import os
-import re
 import stat
 import sys
 import sysconfig
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import names as reading
+from .unsteady import NAME
 from .versions import system
 
 _PACKAGES = ("site-packages", "dist-packages")
@@ -18,7 +18,6 @@ _AGENT = __name__.partition(".")[0]
 _STILL = ("Logger", "lock", "RLock", "_lru_cache_wrapper", "local", "Pattern")
 """Kinds of module state that is taken not to change, by the names of their types."""
 _FRAMES = frozenset({"_getframe", "_current_frames", "currentframe", "inspect", "f_globals", "f_back", "__main__"})
-_WORD = re.compile(r"[^\W\d]\w*")
 
 
 class OwnModules:
@@ -36,6 +35,7 @@ class OwnModules:
         """By name, a module's identity and whether it is the user's own."""
         self._folders: dict[str, bool] = {}
         """By folder, whether the modules in it are the user's own."""
+        self._texts: dict[str, tuple[str, Any]] = {}
         self._effects: dict[str, list[str]] = {}
         self._unsteady: dict[str, frozenset[str]] = {}
 
@@ -96,7 +96,7 @@ class OwnModules:
         """Return what the code of a module may do that cannot be observed, in words."""
         if name not in self._effects:
             module = self.names[name]
-            found = self._read(module)
+            found = self._read(name)[1]
             paths = [] if found is None else [*found.calls, *(path for inner in found.inner.values() for path in inner)]
             reasons = [] if found is not None else ["module %s cannot be read as Python" % name]
             if found is not None and not _FRAMES.isdisjoint(found.dynamic):
@@ -112,22 +112,21 @@ class OwnModules:
         """Return by which words functions of a module are called that may give something else in every run."""
         if name not in self._unsteady:
             module = self.names[name]
-            source = _source(module)
-            found = reading.analyse(source) if source is not None else None
+            source, found = self._read(name)
             words: set[str] = set()
             if found is not None:
                 for owner, paths in found.unsteady.items():
                     if any(judge(path, module.__dict__) for path in paths):
                         words.add(owner or name.rpartition(".")[2])
                 words.update(owner for owner, paths in found.inner.items() if ("?clock",) in paths)
-            self._unsteady[name] = frozenset(words) if not words else self._callers(source or "", words)
+            self._unsteady[name] = self._callers(source, words) if words else frozenset()
         return self._unsteady[name]
 
     @staticmethod
     def _callers(source: str, words: "set[str]") -> "frozenset[str]":
         """Return the words, and the functions and classes of a module whose text has one of them."""
         parts = [
-            (node.name, set(_WORD.findall(ast.get_source_segment(source, node) or "")))
+            (node.name, set(NAME.findall(ast.get_source_segment(source, node) or "")))
             for node in ast.walk(ast.parse(source))
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
         ]
@@ -137,10 +136,16 @@ class OwnModules:
             words = words | more
         return frozenset(words)
 
-    @staticmethod
-    def _read(module: Any) -> Any:
-        source = _source(module)
-        return reading.analyse(source) if source is not None else None
+    def _read(self, name: str) -> "tuple[str, Any]":
+        """Return the text of a module and what it says, read once; None for what cannot be read as Python."""
+        if name not in self._texts:
+            try:
+                with open(self.names[name].__dict__["__file__"], encoding="utf-8") as file:
+                    source = file.read()
+                self._texts[name] = source, reading.analyse(source)
+            except (OSError, ValueError, KeyError):
+                self._texts[name] = "", None
+        return self._texts[name]
 
 
 def _is_link(path: str) -> bool:
@@ -148,14 +153,6 @@ def _is_link(path: str) -> bool:
         return stat.S_ISLNK(system.lstat(path).st_mode)
     except OSError:
         return False
-
-
-def _source(module: Any) -> "str | None":
-    try:
-        with open(module.__dict__["__file__"], encoding="utf-8") as file:
-            return file.read()
-    except (OSError, ValueError, KeyError):
-        return None
 
 
 def _is_state(value: Any) -> bool:

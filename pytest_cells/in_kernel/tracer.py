@@ -8,7 +8,6 @@ what is not reproducible one under `volatile`: whoever asks decides what to make
 import builtins
 import os
 import re
-import sys
 import time
 import types
 from collections.abc import Iterable
@@ -19,7 +18,7 @@ from .effects import Effects
 from .fingerprints import Walker
 from .libraries import Libraries
 from .own import Executed, OwnModules
-from .unsteady import ANY, FUNCTIONS, LOADERS, NOW, is_loader, is_unsteady, names_in_text, resolve
+from .unsteady import ANY, FUNCTIONS, LOADERS, NOW, deepest, is_loader, is_unsteady, names_in_text, resolve, text_of
 
 _HISTORY_NAME = re.compile(r"^(_+|_i+|_i?\d+)$")
 _NAMES_AN_INDEX = re.compile(r"\.names?\s*=[^=]|inplace|setattr|set_names")
@@ -139,9 +138,10 @@ class Tracer:
             for name in sorted(written)
             if name in after and (after[name].reads or after[name].cuts)
         }
-        self._judge_effects(found, {*closure, *written}, {**before, **after}, record)
-        self._judge_steadiness(found, {*closure, *written}, {**before, **after}, record)
-        own = self._modules.touched(self._packages({*closure, *written}, {**before, **after}), found.imports)
+        touched, components = {*closure, *written}, {**before, **after}
+        self._judge_effects(found, touched, components, record)
+        self._judge_steadiness(found, touched, components, record)
+        own = self._modules.touched(self._packages(touched, components), found.imports)
         record["own"] = sorted({name.partition(".")[0] for name in own})
         for name in own:
             record["barrier"].extend(self._modules.effects(name, self._effect_of))
@@ -312,9 +312,8 @@ class Tracer:
     def _asked(self, found: Any, touched: "set[str]", components: "dict[str, Any]") -> "set[tuple[str, ...]]":
         """Return the paths that the cell, and the functions of the notebook that it can reach, may have asked."""
         paths = set(found.unsteady.get("", ()))
-        for name in touched:
-            for code in components[name].codes if name in components else ():
-                paths |= self._unsteady_paths.get(code, _NO_PATHS) | found.unsteady.get(code, _NO_PATHS)
+        for code in _codes(touched, components):
+            paths |= self._unsteady_paths.get(code, _NO_PATHS) | found.unsteady.get(code, _NO_PATHS)
         return paths
 
     def _loads_classes(self, found: Any, touched: "set[str]", components: "dict[str, Any]") -> bool:
@@ -338,9 +337,8 @@ class Tracer:
         words = [word for name in self._modules.names for word in self._modules.unsteady(name, self._is_unsteady)]
         if words:
             said = {*found.words}
-            for name in touched:
-                for code in components[name].codes if name in components else ():
-                    said |= self._words.get(code, _NO_WORDS)
+            for code in _codes(touched, components):
+                said |= self._words.get(code, _NO_WORDS)
             for word in sorted(said.intersection(words)):
                 record["volatile"].append("it may call %s, which uses the clock" % word)
         for name in found.inner:
@@ -366,12 +364,12 @@ class Tracer:
             return None if known or not hasattr(builtins, path[0]) else "it calls %s for its effect" % shown
         rest = list(path[1:])
         if isinstance(value, types.ModuleType):
-            name = _text(types.ModuleType.__getattribute__(value, "__dict__").get("__name__"))
-            name = _deepest(name, rest)
+            name = text_of(types.ModuleType.__getattribute__(value, "__dict__").get("__name__"))
+            name = deepest(name, rest)
             if name in self._modules.names:
                 return None  # its state is observed
         elif isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
-            name = _text(
+            name = text_of(
                 value.__module__ if not isinstance(value, type) else type.__getattribute__(value, "__module__")
             )
             if name == "__main__" or name in self._modules.names:
@@ -380,7 +378,7 @@ class Tracer:
             if name in ("builtins", "_io"):
                 return None if path[0] in reading.PURE_BUILTINS else "it calls %s for its effect" % shown
         else:
-            held = _text(getattr(type(value), "__module__", "")).partition(".")[0] in _LIBRARY_HELD
+            held = text_of(getattr(type(value), "__module__", "")).partition(".")[0] in _LIBRARY_HELD
             return "it calls %s for its effect" % shown if held and not (rest and rest[0] in _SETTLED) else None
         if name in reading.HARMLESS:
             allowed, harmful = reading.HARMLESS[name], reading.HARMFUL.get(name, ())
@@ -404,14 +402,14 @@ class Tracer:
         elif value is missing:
             return None  # a variable of a function
         elif isinstance(value, types.ModuleType):
-            name = _text(types.ModuleType.__getattribute__(value, "__dict__").get("__name__"))
+            name = text_of(types.ModuleType.__getattribute__(value, "__dict__").get("__name__"))
         elif isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
             module = type.__getattribute__(value, "__module__") if isinstance(value, type) else value.__module__
-            return None if _text(module) == "__main__" else told
+            return None if text_of(module) == "__main__" else told
         else:
             component = self._known.get(path[0]) if variables is None else None
             return told if component is not None and component.modules else None
-        name = _deepest(name, rest)
+        name = deepest(name, rest)
         if name in self._modules.names:
             inner = self._modules.names[name].__dict__.get(rest[0]) if rest else None
             return told if isinstance(inner, (type, types.FunctionType)) and len(rest) > 1 else None
@@ -477,6 +475,11 @@ def start(shell: Any, wishes: "dict[str, Any]") -> Tracer:
     return Tracer(shell, effects, wishes["project"])
 
 
+def _codes(names: "set[str]", components: "dict[str, Any]") -> "set[str]":
+    """Return what the notebook's own code in the components of names is called."""
+    return {code for name in names if name in components for code in components[name].codes}
+
+
 def _version(components: "dict[str, Any]", name: str) -> "str | None":
     """Return the Version of a name, None where it is not bound."""
     component = components.get(name)
@@ -490,14 +493,3 @@ def _others(components: "dict[str, Any]", name: str) -> str:
     """Return the names that share mutable objects with a name."""
     component = components.get(name)
     return ",".join(other for other in component.names if other != name) if component is not None else ""
-
-
-def _deepest(module: str, rest: "list[str]") -> str:
-    """Return the module that a dotted path ends in, and take its words off the rest."""
-    while rest and "%s.%s" % (module, rest[0]) in sys.modules:
-        module = "%s.%s" % (module, rest.pop(0))
-    return module
-
-
-def _text(value: Any) -> str:
-    return value if type(value) is str else ""

@@ -48,7 +48,7 @@ _WORDS = frozenset().union(*FUNCTIONS.values(), *LOADERS.values())
 TIMED = re.compile(r"\b(?:%s)" % "|".join(_COUNTERS))
 """Finds what calls of clocks there may be in a source."""
 _REFERENCE = re.compile(r"@([^\W\d]\w*)")
-_NAME = re.compile(r"[^\W\d]\w*")
+NAME = re.compile(r"[^\W\d]\w*")
 _LONGEST_TEXT = 1000
 
 
@@ -57,7 +57,7 @@ def names_in_text(text: str) -> "set[str]":
     if len(text) > _LONGEST_TEXT:
         return set()
     if "~" in text:
-        return set(_NAME.findall(text))
+        return set(NAME.findall(text))
     return set(_REFERENCE.findall(text)) if "@" in text else set()
 
 
@@ -98,26 +98,32 @@ def resolve(path: "tuple[str, ...]", variables: "dict[str, Any]") -> "tuple[str,
     if path[0].startswith("="):
         name = path[0][1:]
     elif isinstance(value, types.ModuleType):
-        name = _text(types.ModuleType.__getattribute__(value, "__dict__").get("__name__"))
+        name = text_of(types.ModuleType.__getattribute__(value, "__dict__").get("__name__"))
     else:
-        name = _text(getattr(type(value), "__module__", "")).partition(".")[0]
+        name = text_of(getattr(type(value), "__module__", "")).partition(".")[0]
         return (name, rest[-1]) if name == "asyncio" and rest else ("", "")
-    while len(rest) > 1 and "%s.%s" % (name, rest[0]) in sys.modules:
-        name = "%s.%s" % (name, rest.pop(0))
-    return name, rest[-1] if rest else ""
+    last = rest.pop() if rest else ""
+    return deepest(name, rest), last
+
+
+def deepest(module: str, rest: "list[str]") -> str:
+    """Return the module that a dotted path ends in, and take its words off the rest."""
+    while rest and "%s.%s" % (module, rest[0]) in sys.modules:
+        module = "%s.%s" % (module, rest.pop(0))
+    return module
 
 
 def is_unsteady(value: Any) -> bool:
     """Tell whether a value is a function that gives something else in every run."""
     if type(value) not in (types.BuiltinFunctionType, types.FunctionType):
         return False
-    module = _text(getattr(value, "__module__", ""))
+    module = text_of(getattr(value, "__module__", ""))
     return module in FUNCTIONS and getattr(value, "__name__", "") in FUNCTIONS[module]
 
 
 def is_loader(value: Any) -> bool:
     """Tell whether a value is a function, or a class, that looks for classes by the names in data."""
-    module = _text(getattr(value, "__module__", "")).partition(".")[0]
+    module = text_of(getattr(value, "__module__", "")).partition(".")[0]
     return module in LOADERS and getattr(value, "__name__", "") in LOADERS[module]
 
 
@@ -194,5 +200,6 @@ def dotted(node: ast.AST) -> "tuple[str, ...]":
             return ()
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """Return a plain text, and an empty one for whatever else code has put in its place."""
     return value if type(value) is str else ""
