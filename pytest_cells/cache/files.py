@@ -7,29 +7,13 @@ import glob
 import os
 import stat
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from pytest_cells.cache.trace import ABSENT, Version, digest_file, digest_of
 
 RACY_NS = 100_000_000
 """A file changed less than 0.1 s before it was hashed may change again without a new time stamp."""
-
-
-def open_for_writing(processes: Iterable[int]) -> list[str]:
-    """Return the files that processes hold open for writing, as far as the system tells (Linux)."""
-    found = []
-    for process in processes:
-        folder = Path(f"/proc/{process}/fd")
-        with contextlib.suppress(OSError):
-            for entry in folder.iterdir():
-                with contextlib.suppress(OSError, ValueError, StopIteration):
-                    told = (folder.parent / "fdinfo" / entry.name).read_text(encoding="ascii").splitlines()
-                    flags = next(int(line.split()[1], 8) for line in told if line.startswith("flags:"))
-                    target = os.readlink(entry)
-                    if flags & os.O_ACCMODE != os.O_RDONLY and stat.S_ISREG(os.stat(target).st_mode):
-                        found.append(target)
-    return sorted(set(found))
 
 
 class Digests:

@@ -11,6 +11,7 @@ from . import interception
 from .files import Files, Places
 from .folder_events import CHANGES, CLOSE_WRITE, MODIFY, MOVED_TO, FolderEvents, Happened
 from .generators import Entropy, Generator, numpy_generator, python_generator
+from .held import Held
 from .leftovers import Leftovers
 from .slots import LIBRARIES, UNSEEN_STATE, slots
 from .versions import ABSENT, PRIVATE_BUILTINS, TRANSIENT_VARIABLES
@@ -37,6 +38,7 @@ class Effects:
         self._project, self._ignored = os.path.realpath(project), tuple(map(os.path.realpath, ignored))
         self.places = Places(self._project, self._ignored)
         self.files = Files(self.places)
+        self.held = Held(self.places.counts)
         self.entropy = Entropy(self.places.installed)
         self._leftovers = Leftovers(shell)
         self._slots = {slot.name: slot for slot in slots(shell)}
@@ -326,6 +328,7 @@ class Effects:
             self.volatile("it leaves a temporary file, which has another name in every run")
         self._left.update(told["file_writes"])
         self._left.update(foreign)
+        told["held"] = self.held.any(written=bool(self.files.changed or foreign))
         told["foreign_writes"] = {path: version for path, version in foreign.items() if path not in told["file_writes"]}
         for folder in self.files.touched_folders:
             self._events.watch(folder)

@@ -170,6 +170,10 @@ def _library_loaded(effects: Any, path: Any, *_: Any) -> None:
     effects.loaded_library(_frame(2))
 
 
+def _mapped(effects: Any, *_: Any) -> None:
+    effects.held.maps = True
+
+
 def _made_temporary(effects: Any, path: Any, *_: Any) -> None:
     effects.files.made_temporary(path)
 
@@ -229,6 +233,7 @@ _EVENTS: "dict[str, Any]" = {
     "os.setxattr": _changed_plainly,
     "sqlite3.connect": _database,
     "ctypes.dlopen": _library_loaded,
+    "mmap.__new__": _mapped,
     "tempfile.mkstemp": _made_temporary,
     "tempfile.mkdtemp": _made_temporary,
     "import": _imported,

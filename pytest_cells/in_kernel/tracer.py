@@ -141,6 +141,9 @@ class Tracer:
         touched, components = {*closure, *written}, {**before, **after}
         self._judge_effects(found, touched, components, record)
         self._judge_steadiness(found, touched, components, record)
+        if record.pop("held", False):
+            unseen = sorted(name for name in touched if name in components and components[name].digest is None)
+            record["volatile"].extend("it may write to a file that stays open (%s)" % name for name in unseen[:1])
         own = self._modules.touched(self._packages(touched, components), found.imports)
         record["own"] = sorted({name.partition(".")[0] for name in own})
         for name in own:

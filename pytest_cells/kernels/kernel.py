@@ -284,6 +284,14 @@ class Kernel:
                 else:
                     self._wire.shutdown()
 
+    @property
+    def holds_files(self) -> bool:
+        """Tell whether the kernel may hold files open for writing, of which a part is written at its end only."""
+        if not self.choice.local or self.process_id is None or not self.alive:
+            return False
+        held = processes.open_for_writing([self.process_id])
+        return held is None or any(not path.startswith(f"{self._folder}{os.sep}") for path in held)
+
     def finish(self, deadline: float) -> None:
         """Wait for a stop that was requested until `deadline` (monotonic), then kill what is left."""
         if self._manager is not None and self._process is not None and hasattr(self, "_wire"):

@@ -130,13 +130,19 @@ class KernelPool:
                 )
 
     def stop(self, kernel: Kernel) -> None:
-        """Ask a kernel to end, without waiting for it: the next one may start meanwhile."""
+        """Ask a kernel to end, without waiting for it: the next one may start meanwhile.
+
+        One that holds files open is waited for: what it has still to write is there for the notebooks after it.
+        """
         from pytest_cells.kernels.kernel import STOP_GRACE_S
 
         if kernel in self._running:
             self._running.remove(kernel)
+            wait = kernel.holds_files
             kernel.request_stop()
             self._stopping.append((time.monotonic() + STOP_GRACE_S, kernel))
+            if wait:
+                self._finish(everything=False, awaited=kernel)
 
     def close(self) -> None:
         """End everything that was started, and remove the session's folder.
@@ -164,11 +170,11 @@ class KernelPool:
                 last_to_first.callback(kernel.kill)
             self._folder = self._context = self._servers = None
 
-    def _finish(self, *, everything: bool) -> None:
-        """Bury kernels that have ended; with `everything` also those that have not."""
+    def _finish(self, *, everything: bool, awaited: Kernel | None = None) -> None:
+        """Bury kernels that have ended, and wait for the one that is `awaited`, or for `everything`."""
         waiting = []
         for deadline, kernel in self._stopping:
-            if everything or not kernel.alive or time.monotonic() > deadline:
+            if everything or kernel is awaited or not kernel.alive or time.monotonic() > deadline:
                 kernel.finish(deadline)
             else:
                 waiting.append((deadline, kernel))

@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
 MB = 2**20
 SLICE_S = 0.1
 """How late an end is seen at most where nothing tells it at once."""
+DESCRIPTORS_TOLD = Path("/proc/self/fd").is_dir()
+"""Whether the system tells which files a process has open."""
 
 
 class KernelProcess(Protocol):
@@ -158,3 +161,23 @@ def memory_mb(pid: int | None) -> dict[str, float]:
             if value.endswith(" kB"):
                 found[name] = round(int(value.split()[0]) / 1024, 1)
     return found
+
+
+def open_for_writing(numbers: Iterable[int]) -> list[str] | None:
+    """Return the files that processes hold open for writing; None where the system does not tell (not Linux)."""
+    if not DESCRIPTORS_TOLD:
+        return None
+    found = set()
+    for number in numbers:
+        folder = Path(f"/proc/{number}")
+        with contextlib.suppress(OSError):
+            for entry in (folder / "fd").iterdir():
+                with contextlib.suppress(OSError, ValueError, StopIteration):
+                    target = str(entry.readlink())
+                    if not target.startswith("/"):
+                        continue  # a socket or pipe
+                    told = (folder / "fdinfo" / entry.name).read_text(encoding="ascii").splitlines()
+                    flags = next(int(line.split()[1], 8) for line in told if line.startswith("flags:"))
+                    if flags & os.O_ACCMODE != os.O_RDONLY and Path(target).is_file():
+                        found.add(target)
+    return sorted(found)

@@ -11,13 +11,13 @@ from typing import Any, cast
 
 import msgspec
 
-from pytest_cells.cache.files import open_for_writing
 from pytest_cells.cache.store import Store
 from pytest_cells.cache.trace import ABSENT, Damaged, Snapshot, Trace, Version
 from pytest_cells.errors import StoreError
 from pytest_cells.evaluator import Executor, ObservingRunner
 from pytest_cells.in_kernel import AGENT
 from pytest_cells.judge import judge
+from pytest_cells.kernels.processes import open_for_writing
 from pytest_cells.live import Filter, LiveKernel
 from pytest_cells.model import Cell, Json, Notebook, Outcome
 from pytest_cells.settings import Settings
@@ -377,7 +377,7 @@ class TracedKernel(LiveKernel):
         """Return where the agent finds the rest of itself, and what it watches."""
         if self._watched is None:
             processes = (os.getpid(), os.getppid()) if self._settings.shared_run else (os.getpid(),)
-            ignored = open_for_writing(processes)  # what pytest itself writes, such as its own output
+            ignored = open_for_writing(processes) or []  # what pytest itself writes, such as its own output
             if self._store is not None:
                 ignored.append(str(self._store.folder))
             self._watched = {

@@ -910,6 +910,32 @@ FILES = (
         seen_by_chain=False,
     ),
     edit(
+        "file that is never closed",
+        ["f = open('log.txt', 'w')\nprint(f.write('a'))", "x = 1", "print(f.write('b'))", "print(x)"],
+        rerun=[0, 2],
+        seen_by_chain=False,
+    ),
+    edit(
+        "lock before a file that is never closed",
+        [
+            "import threading\nclass Log:\n    def __init__(self):\n        self.lock = threading.Lock()\n        self.file = open('log.txt', 'w')\nlog = Log()",
+            "x = 1",
+            "print(log.file.write('b'))",
+        ],
+        rerun=[0, 2],
+        seen_by_chain=False,
+    ),
+    edit(
+        "mapped file that is written",
+        [
+            "import numpy as np\nm = np.memmap('m.dat', dtype='u1', mode='w+', shape=(4,))",
+            "m[0] = 7",
+            "print(m[0])",
+        ],
+        rerun=[0, 1, 2],
+        seen_by_chain=False,
+    ),
+    edit(
         "size of a file",
         ["import os\nprint(os.stat('d.txt').st_size)"],
         files={"d.txt": "1"},

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_cells.errors import KernelError
+from pytest_cells.in_kernel import AGENT
 from pytest_cells.kernels import processes
 from pytest_cells.kernels.pool import KernelPool
 from pytest_cells.kernels.specs import KernelChoice
@@ -201,6 +202,17 @@ def test_death_between_cells(mortal):
     os.killpg(mortal.process_id, signal.SIGKILL)
     processes.wait_for(mortal._process, 10)
     assert "KernelDied" == run(mortal, "1").error.ename
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_files_left_open_are_whole_after_the_end(pool, tmp_path, traced):
+    """What a notebook has not flushed is there for the notebook after it, however long its kernel takes to end."""
+    kernel = pool.start(PYTHON, tmp_path, 60)
+    slow = "import atexit, time\natexit.register(time.sleep, 0.3)"
+    wishes = {"trace": True, "agent": str(AGENT.parent), "project": str(tmp_path)} if traced else None
+    kernel.execute(slow + "\nkept = open('kept.txt', 'w')\nkept.write('all of it')", timeout=30, wishes=wishes)
+    pool.stop(kernel)
+    assert "all of it" == (tmp_path / "kept.txt").read_text()
 
 
 def test_kernel_that_does_not_start(any_pool, tmp_path):

@@ -45,6 +45,8 @@ class Row:
     files: dict[str, str] = field(default_factory=dict)
     file_writes: dict[str, str] = field(default_factory=dict)
     foreign_writes: dict[str, str] = field(default_factory=dict)
+    held: bool = False
+    """Whether files stay open for writing."""
     env: set[str] = field(default_factory=set)
     env_writes: dict[str, str | None] = field(default_factory=dict)
     reads: set[str] = field(default_factory=set)
@@ -198,7 +200,28 @@ ROWS = [
         file_writes={"c.txt": HELLO},
     ),
     row("came_and_went", "import os", "open('t', 'w').close(); os.remove('t')"),
-    row("open_handle", "f = open('n', 'w')", "f.write('12'); f.flush()", file_writes={"n": sha("12")}),
+    row("open_handle", "f = open('n', 'w')", "f.write('12'); f.flush()", file_writes={"n": sha("12")}, held=True),
+    row("handle_that_stays", "f = open('n', 'w')", "1", held=True),
+    row("handle_that_is_closed", "f = open('n', 'w')", "f.close()", file_writes={"n": sha("")}),
+    row("handle_of_what_is_gone", "import os; f = open('n', 'w'); os.remove('n')", "1"),
+    row("handle_for_reading", "open('n', 'w').close(); f = open('n')", "1"),
+    row(
+        "mapped_for_writing",
+        "import mmap\nwith open('a.txt', 'r+b') as f:\n    m = mmap.mmap(f.fileno(), 0)",
+        "1",
+        held=True,
+    ),
+    row(
+        "mapped_for_reading",
+        "import mmap\nwith open('a.txt', 'rb') as f:\n    m = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)",
+        "1",
+    ),
+    row(
+        "map_that_is_closed",
+        "import mmap; f = open('a.txt', 'r+b'); m = mmap.mmap(f.fileno(), 0)",
+        "m.close(); f.close()",
+        file_writes={"a.txt": HELLO},
+    ),
     row(
         "temporary",
         "import tempfile",
@@ -684,6 +707,7 @@ def test_reported(wanted: Row, reports: dict[str, tuple[Path, list[dict[str, Any
         "files": files,
         "file_writes": writes,
         "foreign_writes": foreign,
+        "held": report["held"],
         "env": set(report["env"]) if not imports else wanted.env,
         "env_writes": report["env_writes"],
         "reads": set(report["slots"]) & GENERATORS,
@@ -698,6 +722,7 @@ def test_reported(wanted: Row, reports: dict[str, tuple[Path, list[dict[str, Any
         "files": known(wanted.files, files),
         "file_writes": known(wanted.file_writes, writes),
         "foreign_writes": known(wanted.foreign_writes, foreign),
+        "held": wanted.held,
         "env": wanted.env,
         "env_writes": wanted.env_writes,
         "reads": wanted.reads,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_cells.cache import files
-from pytest_cells.cache.files import Digests, matches, open_for_writing
+from pytest_cells.cache.files import Digests, matches
 from pytest_cells.cache.trace import ABSENT
 
 
@@ -261,13 +261,3 @@ def test_links_in_a_circle_come_to_an_end(data: Path) -> None:
     """A folder that links to itself has a Version all the same."""
     (data / "data" / "sub" / "up").symlink_to(data / "data", target_is_directory=True)
     assert Digests().of_pattern("data", data) == Digests().of_pattern("data", data)
-
-
-def test_open_for_writing(tmp_path):
-    """Files that a process holds open for writing are told, others not."""
-    read, written = tmp_path / "read", tmp_path / "written"
-    read.write_text("1")
-    with read.open(), written.open("w"):
-        found = open_for_writing([os.getpid()])
-    assert [str(written)] == [path for path in found if path.startswith(str(tmp_path))]
-    assert [] == open_for_writing([2**22 + 1])

@@ -1,0 +1,81 @@
+"""Tell which files the process holds open for writing: a part of what is written may come at its end only."""
+
+import os
+import stat
+from collections.abc import Callable
+
+from .versions import PRIVATE_BUILTINS, system
+
+__builtins__ = PRIVATE_BUILTINS
+
+_listdir, _stat, _open, _read, _close = system.listdir, system.stat, system.open, system.read, system.close
+_readlink = getattr(system, "readlink", None)
+_DESCRIPTORS = "/proc/self/fd"
+_MAPS = "/proc/self/maps"
+_CHUNK = 1 << 16
+
+
+class Held:
+    """Follow the files that count and are open for writing, or mapped so, since the first cell.
+
+    Where the system does not tell (it is not Linux), every file that was ever opened for writing may still be open.
+    """
+
+    def __init__(self, counts: "Callable[[str], bool]") -> None:
+        self._counts = counts
+        self._told = os.path.isdir(_DESCRIPTORS)
+        self._before = self._look(maps=True)
+        """What the kernel itself holds."""
+        self._now: frozenset[str] = frozenset()
+        self.maps = False
+        """Whether a file has been mapped into memory."""
+
+    def any(self, *, written: bool) -> bool:
+        """Tell whether there are such files now; `written` if the cell has opened or changed some file."""
+        if not (written or self._now or self.maps):
+            return False
+        self._now = self._look(maps=self.maps) - self._before if self._told else frozenset({"?"})
+        return bool(self._now)
+
+    def _look(self, *, maps: bool) -> "frozenset[str]":
+        if not self._told:
+            return frozenset()
+        return frozenset([*self._open(), *(self._mapped() if maps else ())])
+
+    def _open(self) -> "list[str]":
+        found = []
+        for number in _listdir(_DESCRIPTORS):
+            try:
+                path = _readlink("%s/%s" % (_DESCRIPTORS, number))  # type: ignore[misc]
+                if path[:1] != "/" or not self._counts(path):
+                    continue
+                flags = _content("/proc/self/fdinfo/%s" % number).partition(b"flags:")[2].split()[0]
+                if int(flags, 8) & os.O_ACCMODE != os.O_RDONLY and stat.S_ISREG(_stat(path).st_mode):
+                    found.append(path)
+            except (OSError, ValueError, IndexError):
+                continue  # closed meanwhile, or removed: whatever is written to it nobody will see
+        return found
+
+    def _mapped(self) -> "list[str]":
+        """Return the files of which a change in memory is one in the file."""
+        found = []
+        for line in _content(_MAPS).splitlines():
+            parts = line.split(None, 5)
+            if len(parts) == 6 and parts[1][1:2] == b"w" and parts[1][3:4] == b"s":
+                path = os.fsdecode(parts[5])
+                if self._counts(path):
+                    found.append(path)
+        return found
+
+
+def _content(path: str) -> bytes:
+    descriptor = _open(path, os.O_RDONLY)
+    try:
+        chunks: list[bytes] = []
+        while True:
+            chunk = _read(descriptor, _CHUNK)
+            if not chunk:
+                return b"".join(chunks)
+            chunks.append(chunk)
+    finally:
+        _close(descriptor)
