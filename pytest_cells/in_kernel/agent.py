@@ -140,7 +140,10 @@ class _Observer:
 
 def _tracer(wishes: "dict[str, Any]") -> Any:
     """Load the rest of the agent, as modules below this one, and start it."""
-    sys.modules[__name__].__path__ = [wishes["agent"]]
+    here = sys.modules[__name__]
+    here.__path__ = [wishes["agent"]]
+    for name, module in here.__dict__.pop("set_aside", {}).items():  # what a fork server has imported for us
+        sys.modules.setdefault(name, module)
     importlib: Any = sys.modules["importlib"]
     tracer: Any = importlib.import_module("%s.tracer" % __name__)
     return tracer.start(sys.modules["IPython"].get_ipython(), wishes)

@@ -403,8 +403,10 @@ class _WhenReady:
 class _Kernel:
     """What a forked process does to be a kernel."""
 
-    def __init__(self, connection: socket.socket, agent: "tuple[str, Any]", numbers: _ThreadNumbers) -> None:
-        self._connection, self._agent, self._numbers = connection, agent, numbers
+    def __init__(
+        self, connection: socket.socket, agent: "tuple[str, Any]", aside: "dict[str, Any]", numbers: _ThreadNumbers
+    ) -> None:
+        self._connection, self._agent, self._aside, self._numbers = connection, agent, aside, numbers
         self._app: Any = sys.modules["ipykernel.kernelapp"].IPKernelApp
         self._start = self._app.__dict__["start"]
 
@@ -448,6 +450,7 @@ class _Kernel:
             name, code = self._agent
             module = type(sys)(name)
             sys.modules[name] = module
+            module.__dict__["set_aside"] = self._aside
             exec(code, module.__dict__)
         except Exception:
             loaded = False
@@ -455,6 +458,24 @@ class _Kernel:
         _send(self._connection, {"ready": True, "agent": loaded})
         self._connection.close()
         return self._start
+
+
+def _set_aside(agent_name: str, agent_path: str) -> "dict[str, Any]":
+    """Import the rest of the agent, and return its modules: no notebook finds them unless its cells are observed."""
+    before, folders = set(sys.modules), set(sys.path_importer_cache)
+    package: Any = type(sys)(agent_name)
+    package.__path__ = [os.path.dirname(agent_path)]
+    sys.modules[agent_name] = package
+    try:
+        importlib.import_module("%s.tracer" % agent_name).prepare_fork()
+    except Exception:  # each kernel finds out for itself, and tells
+        return {}
+    finally:
+        found = {name: sys.modules.pop(name) for name in set(sys.modules) - before}
+        found.pop(agent_name, None)
+        for path in set(sys.path_importer_cache) - folders:
+            del sys.path_importer_cache[path]
+    return found
 
 
 def main() -> "tuple[Any, ...] | None":
@@ -481,13 +502,14 @@ def main() -> "tuple[Any, ...] | None":
     numbers.imported()
     spec: Any = importlib.util.find_spec(LAUNCHER)
     launcher = spec.loader.get_code(LAUNCHER) if spec is not None else None
+    aside = _set_aside(agent_name, agent_path)
     if collecting:
         gc.enable()
     gc.freeze()  # so that collections in a kernel, the last ones at its end above all, need not copy what it shares
     job = _Server(listener, problem).serve()
     if job is not None:
         request, connection = job
-        kernel = _Kernel(connection, agent, numbers)
+        kernel = _Kernel(connection, agent, aside, numbers)
         kernel.enter(request)
         kernel.prepare(request, spec, measured=measured)
         return launcher, sys.modules["__main__"].__dict__, None, "__main__", spec

@@ -16,7 +16,7 @@ from typing import Any
 from . import names as reading
 from .effects import Effects
 from .fingerprints import Walker
-from .libraries import Libraries
+from .libraries import prepare, watch
 from .own import Executed, OwnModules
 from .unsteady import ANY, FUNCTIONS, LOADERS, NOW, deepest, is_loader, is_unsteady, names_in_text, resolve, text_of
 
@@ -71,7 +71,7 @@ class Tracer:
         self._words: dict[str, set[str]] = {}
         """The words of the cells that define functions and classes, by the names of those."""
         self._modules = OwnModules()
-        self._libraries = Libraries(self._modules.is_own)
+        self._libraries = watch(self._modules.is_own)
         self._executed = Executed()
 
     # -- before and after a cell ---------------------------------------------------------------------------
@@ -469,6 +469,13 @@ class Tracer:
         with open(path, "wb") as file:
             file.write(content)
         return {"names": list(component.names), "path": path, "sha256": digest, "size": len(content)}
+
+
+def prepare_fork() -> None:
+    """Do once, in a fork server, what is the same for all kernels that are forked from it."""
+    modules = OwnModules()
+    modules.look()
+    prepare(modules.is_own)
 
 
 def start(shell: Any, wishes: "dict[str, Any]") -> Tracer:
