@@ -1,5 +1,6 @@
 """Note which files and folders one cell reads, asks for, lists and writes, with their Versions at the first touch."""
 
+import functools
 import os
 import site
 import stat
@@ -28,33 +29,40 @@ _LONGEST_PATH = 4096
 """Bytes of the longest path that Linux takes; libraries ask of texts whether they are files."""
 
 
+@functools.lru_cache(None)
+def installed_folders() -> "tuple[tuple[str, ...], tuple[str, ...]]":
+    """Return the folders of the interpreter's environment, and those of Python's library and of packages."""
+    paths = sysconfig.get_paths()
+    installed = [path for key, path in paths.items() if key not in ("data", "scripts")]
+    installed += [*site.getsitepackages(), site.getusersitepackages()] if hasattr(site, "getsitepackages") else []
+    for prefix in {sys.prefix, sys.base_prefix, sys.exec_prefix}:
+        installed += [_join(prefix, name) for name in ("bin", "include", "etc", "share", "Library", "DLLs")]
+    return _forms(installed), _forms([paths[key] for key in ("stdlib", "purelib", "platlib") if key in paths])
+
+
+def _forms(paths: "list[str]") -> "tuple[str, ...]":
+    """Return what all paths in folders begin with, also those of what they are links to."""
+    return tuple({_inside(form) for path in paths if path for form in (path, _realpath_of(path))})
+
+
 class Places:
     """Tell which files count: all but those of the installed environment, of the system's own, and of caches."""
 
     def __init__(self, project: str, ignored: "tuple[str, ...]") -> None:
         self.project = _inside(project)
         self.temporary = _inside(_realpath_of(tempfile.gettempdir()))
-        installed = [path for key, path in sysconfig.get_paths().items() if key not in ("data", "scripts")]
-        installed += [*site.getsitepackages(), site.getusersitepackages()] if hasattr(site, "getsitepackages") else []
-        for prefix in {sys.prefix, sys.base_prefix, sys.exec_prefix}:
-            installed += [_join(prefix, name) for name in ("bin", "include", "etc", "share", "Library", "DLLs")]
+        installed, self._library = installed_folders()
         home = os.path.expanduser("~")
         caches = os.environ.get("XDG_CACHE_HOME") or _join(home, ".cache")
-        installed += [path for path in sys.path if path.endswith(".zip")]
+        zipped = [path for path in sys.path if path.endswith(".zip")]
         own = [_join(caches, name) for name in ("matplotlib", "fontconfig", "pip")]
         own += [_join(home, name) for name in (".ipython", ".jupyter", ".config/matplotlib/fontList.json")]
         own += [_dirname(os.path.abspath(__file__)), *ignored]
-        self._installed = tuple({_inside(form) for path in installed for form in (path, _realpath_of(path)) if path})
-        self._ignored = tuple({_inside(form) for path in own for form in (path, _realpath_of(path))})
-        self._library = tuple({_inside(form) for key in ("stdlib", "purelib", "platlib") for form in self._forms(key)})
+        self._installed = (*installed, *_forms(zipped))
+        self._ignored = _forms(own)
         self._of_cells = _join(tempfile.gettempdir(), "ipykernel_")
         """Where ipykernel says that cells are, with the process's number: there is nothing."""
         self._known: dict[str, bool] = {}
-
-    @staticmethod
-    def _forms(key: str) -> "tuple[str, ...]":
-        path = sysconfig.get_paths().get(key)
-        return (path, _realpath_of(path)) if path else ()
 
     def installed(self, path: str) -> bool:
         """Tell whether a path is of the interpreter's own environment, which is an input of its own."""

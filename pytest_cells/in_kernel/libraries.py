@@ -65,26 +65,6 @@ def _numbers() -> Any:
         return None
 
 
-_prepared: "list[Libraries]" = []
-"""What a fork server has taken in for its kernels: what is done once there costs each of them 0.1 s."""
-
-
-def prepare(is_own: "Callable[[str], bool]") -> None:
-    """Take in what is imported now, for the kernels that are forked from this process."""
-    _prepared.append(Libraries(is_own))
-
-
-def watch(is_own: "Callable[[str], bool]") -> "Libraries":
-    """Begin to watch, from what there is now."""
-    if not _prepared:
-        return Libraries(is_own)
-    found = _prepared.pop()
-    found._is_own = is_own
-    found.changes()
-    found.take_in()
-    return found
-
-
 class Libraries:
     """The dictionaries of all modules that are no project's, and of the classes in them."""
 

@@ -9,6 +9,7 @@ import enum
 import marshal
 import operator
 import sys
+import types
 import warnings
 from hashlib import sha256
 from typing import Any
@@ -130,7 +131,7 @@ def plain(value: Any, deep: int = 0) -> Any:
     if deep < _MOST_DEEP and kind is dict:
         pairs = [(plain(key, deep + 1), plain(part, deep + 1)) for key, part in list(value.items())]
         return ("dict", *pairs)
-    return ("?", _called(kind), _called(value) if hasattr(kind, "__qualname__") else "", id(value))
+    return ("?", _called(kind), _called(value), id(value))
 
 
 def unplain(value: Any) -> Any:
@@ -144,8 +145,18 @@ def unplain(value: Any) -> Any:
 
 
 def _called(value: Any) -> str:
-    value = getattr(value, "func", value)  # of a partial function
-    module, name = getattr(value, "__module__", ""), getattr(value, "__qualname__", "")
+    """Return what a function or class is called, without running code of its own; not loaded magics too."""
+    if type(value).__name__ == "partial":
+        value = object.__getattribute__(value, "func")
+    if type(value) is types.MethodType:
+        value = value.__func__
+    if type(value).__name__ == "LazyMagic":
+        return str(object.__getattribute__(value, "__dict__").get("spec", "")).replace(":", ".")
+    read = type.__getattribute__ if isinstance(value, type) else object.__getattribute__
+    try:
+        module, name = read(value, "__module__"), read(value, "__qualname__")
+    except AttributeError:
+        return ""
     return "%s.%s" % (module, name) if type(module) is str and type(name) is str else ""
 
 

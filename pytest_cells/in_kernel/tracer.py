@@ -15,8 +15,9 @@ from typing import Any
 
 from . import names as reading
 from .effects import Effects
+from .files import installed_folders
 from .fingerprints import Walker
-from .libraries import prepare, watch
+from .libraries import Libraries
 from .own import Executed, OwnModules
 from .unsteady import ANY, FUNCTIONS, LOADERS, NOW, deepest, is_loader, is_unsteady, names_in_text, resolve, text_of
 
@@ -70,8 +71,9 @@ class Tracer:
         """What functions of the notebook may ask that gives something else in every run, by their names."""
         self._words: dict[str, set[str]] = {}
         """The words of the cells that define functions and classes, by the names of those."""
-        self._modules = OwnModules()
-        self._libraries = watch(self._modules.is_own)
+        self._modules, self._libraries = _prepared.pop() if _prepared else _first_look()
+        self._libraries.changes()
+        self._libraries.take_in()
         self._executed = Executed()
 
     # -- before and after a cell ---------------------------------------------------------------------------
@@ -471,11 +473,20 @@ class Tracer:
         return {"names": list(component.names), "path": path, "sha256": digest, "size": len(content)}
 
 
+_prepared: "list[tuple[OwnModules, Libraries]]" = []
+"""What a fork server has looked at for its kernels: that takes each of them 0.1 s."""
+
+
 def prepare_fork() -> None:
     """Do once, in a fork server, what is the same for all kernels that are forked from it."""
+    _prepared.append(_first_look())
+    installed_folders()
+
+
+def _first_look() -> "tuple[OwnModules, Libraries]":
     modules = OwnModules()
     modules.look()
-    prepare(modules.is_own)
+    return modules, Libraries(modules.is_own)
 
 
 def start(shell: Any, wishes: "dict[str, Any]") -> Tracer:

@@ -215,6 +215,20 @@ def test_files_left_open_are_whole_after_the_end(pool, tmp_path, traced):
     assert "all of it" == (tmp_path / "kept.txt").read_text()
 
 
+def test_observing_loads_nothing_of_ipython(pool, tmp_path):
+    """Magics that IPython loads when they are first used are not loaded by looking at which there are."""
+    kinds = "sorted({str(type(magic)) for magic in named.values()})"
+    loaded = f"[{kinds} for named in get_ipython().magics_manager.magics.values()]"
+    told = []
+    for wishes in (None, {"trace": True, "agent": str(AGENT.parent), "project": str(tmp_path)}):
+        kernel = pool.start(PYTHON, tmp_path, 60)
+        kernel.execute("x = 1", timeout=30, wishes=wishes)
+        asked = "import sys\nsorted(name for name in sys.modules if name.startswith('IPython.core.magics.'))"
+        told.append([outcome.outputs[0]["data"]["text/plain"] for outcome in (run(kernel, loaded), run(kernel, asked))])
+        pool.stop(kernel)
+    assert told[0] == told[1]
+
+
 def test_kernel_that_does_not_start(any_pool, tmp_path):
     """A kernel that ends at its start is told with what it wrote to stderr."""
     broken = KernelChoice("broken", (sys.executable, "-c", "import sys; sys.exit('no such thing')"))
