@@ -45,14 +45,16 @@ def main() -> int:
             return _pairs(lab, options.only, options.verbose)
         if options.check_kinds:
             return _check_kinds(lab, options.seed, families)
-        for seed in range(options.seed, options.seed + options.runs):
-            if time.monotonic() >= end:
-                break
-            failed += _one(lab, seed, families, options, tally)
-            if failed >= options.failures:
-                print(f"stopped after {failed} failures")
-                break
-    print("\n".join(tally.lines()))
+        try:
+            for seed in range(options.seed, options.seed + options.runs):
+                if time.monotonic() >= end:
+                    break
+                failed += _one(lab, seed, families, options, tally)
+                if failed >= options.failures:
+                    print(f"stopped after {failed} failures")
+                    break
+        finally:  # also of a run that was ended
+            print("\n".join(tally.lines()))
     if options.verbose:
         for title, counted in (("barriers and volatile cells", tally.ladder), ("fallbacks", tally.fell_back)):
             print(f"\n{title}:")
