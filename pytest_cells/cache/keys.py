@@ -131,12 +131,14 @@ class Inputs:
 def _additions(sources: Iterable[str]) -> Additions:
     """Return what all cells of a notebook add to the places of modules: a function may be called in any order."""
     facts = [facts_of(source) for source in sources]
-    names = constants(fact.tree for fact in facts if fact.tree is not None)
+    names: dict[str, str] | None = None
     folders = [folder for fact in facts for folder in fact.directories]
     moves = len(folders)
     unresolved = any(set("-$~{*'\"") & set(folder) for folder in folders)
     for fact in facts:
         if "sys.path" in fact.text or "chdir" in fact.text or "addsitedir" in fact.text:
+            if names is None:
+                names = constants(other.tree for other in facts if other.tree is not None)
             added = path_additions(fact.tree, names) if fact.tree is not None else Additions(unresolved=True)
             folders += added.folders
             moves += fact.text.count("chdir")

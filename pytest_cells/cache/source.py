@@ -35,6 +35,8 @@ DYNAMIC = frozenset(
     | {"run_cell", "run_cell_magic", "safe_execfile"}
 )
 """Functions that execute what only their arguments tell."""
+TELLING = re.compile("|".join(["import", *sorted(DYNAMIC)]))
+"""A source without any of these words (in ASCII: Python reads other letters as them) imports and executes nothing."""
 SHOWS_SOURCES = re.compile(
     r"\b(?:inspect|linecache|traceback|getsource\w*|findsource|\w*lineno|__code__|In|_ih|_i+\d*|history|recall|macro|dill)\b"
 )
@@ -47,8 +49,6 @@ class SourceFacts:
     """What a source tells."""
 
     text: str = ""
-    tree: ast.Module | None = None
-    """Its syntax, magics put aside; None where it cannot be parsed."""
     imports: frozenset[str] = frozenset()
     """Top-level names of the modules that it imports, anywhere in it."""
     scripts: tuple[str, ...] = ()
@@ -57,6 +57,11 @@ class SourceFacts:
     """Whether it executes code that cannot be told from it: modules of computed names, files, text."""
     directories: tuple[str, ...] = ()
     """What it changes into by `%cd`, as it is written there."""
+
+    @property
+    def tree(self) -> ast.Module | None:
+        """Its syntax, magics put aside; None where it cannot be parsed."""
+        return _parse(self.text)
 
 
 @lru_cache(maxsize=4096)
@@ -72,7 +77,8 @@ def facts_of(source: str, *, notebook: bool = False) -> SourceFacts:
         text = "\n".join(lines)
     while CONTINUED.search(text):
         text = CONTINUED.sub(r"\1", text)
-    tree = _parse(text)
+    telling = TELLING.search(text) is not None or not text.isascii()
+    tree = _parse(text) if telling else None
     found = set(_imports(tree)) if tree is not None else set(_imports_by_line(text))
     found.update(EXTENSION_LINE.findall(text))
     scripts = []
@@ -84,7 +90,7 @@ def facts_of(source: str, *, notebook: bool = False) -> SourceFacts:
             scripts.append(name)
     imports = frozenset(name.split(".")[0] for name in found)
     dynamic = tree is not None and any(_dynamic(node) for node in ast.walk(tree))
-    return SourceFacts(text, tree, imports, tuple(scripts), dynamic, tuple(CD_LINE.findall(text)))
+    return SourceFacts(text, imports, tuple(scripts), dynamic, tuple(CD_LINE.findall(text)))
 
 
 @lru_cache(maxsize=4096)
@@ -139,6 +145,7 @@ def _ran(line: str) -> tuple[str, str]:
     return "", ""
 
 
+@lru_cache(maxsize=4096)
 def _parse(text: str) -> ast.Module | None:
     for attempt in (text, "\n".join(_plain(line) for line in text.split("\n"))):
         try:

@@ -47,6 +47,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._root = str(folder)
         self._written = False
         self._bytes = 0
         """How much was written by way of this object."""
@@ -160,7 +161,7 @@ class Store:
         others = [name for name in names if not name.startswith(start)]
         for name in first + others[:CANDIDATES]:
             try:
-                trace = decode_trace((folder / name).read_bytes())
+                trace = decode_trace(Path(f"{folder}/{name}").read_bytes())
                 if trace.lookup != lookup:
                     raise Damaged("foreign entry")
             except OSError as error:
@@ -172,10 +173,10 @@ class Store:
 
     def _trace_path(self, trace: Trace) -> Path:
         history = trace.inputs.get(HISTORY, "none")
-        return self._traces(trace.lookup) / f"{history[:16]}-{trace.key[:24]}.trace"
+        return Path(f"{self._traces(trace.lookup)}/{history[:16]}-{trace.key[:24]}.trace")
 
-    def _traces(self, lookup: str) -> Path:
-        return self.folder / "traces" / lookup[:2] / lookup[2:]
+    def _traces(self, lookup: str) -> str:
+        return f"{self._root}/traces/{lookup[:2]}/{lookup[2:]}"  # a text: a Path of parts takes as long as reading
 
     # -- records -------------------------------------------------------------------------------------------
 
@@ -232,10 +233,10 @@ class Store:
     # -- files ---------------------------------------------------------------------------------------------
 
     def _blob(self, digest: str) -> Path:
-        return self.folder / "objects" / digest[:2] / digest[2:]
+        return Path(f"{self._root}/objects/{digest[:2]}/{digest[2:]}")
 
     def _temporary(self) -> Path:
-        return self.folder / "tmp" / f"{os.getpid()}-{time.monotonic_ns()}"
+        return Path(f"{self._root}/tmp/{os.getpid()}-{time.monotonic_ns()}")
 
     def _write(self, path: Path, content: bytes) -> None:
         self._place(path, lambda temporary: temporary.write_bytes(content), len(content))
@@ -266,7 +267,8 @@ def _rename(temporary: Path, path: Path) -> None:
     try:
         temporary.replace(path)
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.parent.mkdir(parents=True, exist_ok=True)  # of most there is one, and not the one below
+        path.parent.mkdir(exist_ok=True)
         temporary.replace(path)
     except IsADirectoryError:  # no entry of ours is a folder
         shutil.rmtree(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import msgspec
 from pytest_cells.model import CellError, Json
 
 CHUNK = 2**20
+FEW_BYTES = 2**12
+"""Outputs that take no more are kept in the trace itself."""
 FORMAT = 1
 """The version of keys and entries. A change of either makes a new number; old entries are then misses."""
 
@@ -51,7 +54,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     size: int = 0
 
 
-class Trace(msgspec.Struct, frozen=True):
+class Trace(msgspec.Struct, frozen=True, dict=True):
     """The record of one execution of one cell that passed."""
 
     lookup: str
@@ -60,7 +63,7 @@ class Trace(msgspec.Struct, frozen=True):
     artifacts: dict[str, Artifact] = msgspec.field(default_factory=dict)
     """By path relative to rootdir, with forward slashes."""
     outputs: str | None = None
-    """Digest of the outputs' JSON in the store, None where there are none."""
+    """Digest of the outputs' JSON in the store, None where there are none or they are `few_outputs`."""
     error: CellError | None = None
     """The error that was expected and came."""
     duration_ms: float = 0.0
@@ -73,8 +76,10 @@ class Trace(msgspec.Struct, frozen=True):
     """Why the cell is executed in every run."""
     barrier: tuple[str, ...] = ()
     """Which of its effects cannot be attributed: it depends on all above, and all below depends on it."""
+    few_outputs: list[Json] = msgspec.field(default_factory=list)
+    """Outputs of a few kB: reading them costs nothing here, and a file of their own would."""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The cache key: lookup key and all inputs in one digest."""
         return digest_of([self.lookup, self.inputs])

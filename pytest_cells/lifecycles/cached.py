@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pytest_cells.artifacts import keep, put_back
-from pytest_cells.cache.trace import Artifact, Damaged, Trace, encode_outputs
+from pytest_cells.cache.trace import FEW_BYTES, Artifact, Damaged, Trace, decode_outputs, encode_outputs
 from pytest_cells.evaluator import Lifecycle, Skip
 from pytest_cells.in_kernel.versions import FOLDER
 from pytest_cells.plan import Hit, describe_input
@@ -80,7 +80,8 @@ def store_trace(run: CellRun, store: Store, seen: Trace, outputs: bytes | None) 
     trace = msgspec.structs.replace(
         seen,
         artifacts=artifacts,
-        outputs=store.put_blob(outputs) if outputs is not None else None,
+        outputs=store.put_blob(outputs) if outputs is not None and len(outputs) > FEW_BYTES else None,
+        few_outputs=decode_outputs(outputs) if outputs is not None and len(outputs) <= FEW_BYTES else [],
         error=outcome.error,
         duration_ms=round(outcome.duration_ms, 3),
     )

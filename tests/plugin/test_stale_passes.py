@@ -14,6 +14,8 @@ from pytest_cells.testing import code, markdown, notebook_json
 pytestmark = pytest.mark.kernel
 NB = "nb.ipynb"
 CHAIN = ["--cells-cache=chain"]
+MUCH_IS_SHOWN = "print('shown' * 2000)"
+"""So much that it is kept in a file of its own."""
 
 
 def rerun(project, *cells, args=()):
@@ -278,13 +280,13 @@ def test_broken_record(cells_project, content):
 
 def test_store_heals(cells_project):
     """Bytes that were altered in place are stored anew when their cell has run again."""
-    rerun(cells_project, "print('shown')")
+    rerun(cells_project, MUCH_IS_SHOWN)
     for blob in (cells_project.path / ".pytest_cache/d/cells/objects").rglob("*"):
         if blob.is_file():
             content = blob.read_bytes()
             blob.write_bytes(bytes([content[0] ^ 1]) + content[1:])
-    assert ["ok"] == rerun(cells_project, "print('shown')")
-    assert ["cached"] == rerun(cells_project, "print('shown')")
+    assert ["ok"] == rerun(cells_project, MUCH_IS_SHOWN)
+    assert ["cached"] == rerun(cells_project, MUCH_IS_SHOWN)
 
 
 def test_new_local_module_that_shadows_an_installed_one(cells_project):
@@ -452,7 +454,7 @@ def test_broken_cache_entry(cells_project, harm):
 
 def test_missing_outputs(cells_project):
     """A hit whose outputs are gone is none."""
-    cells_project.notebook(NB, "print('shown')")
+    cells_project.notebook(NB, MUCH_IS_SHOWN)
     cells_project.run()
     for blob in (cells_project.path / ".pytest_cache/d/cells/objects").rglob("*"):
         if blob.is_file():

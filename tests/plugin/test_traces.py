@@ -163,6 +163,18 @@ def test_audit(cells_project, statuses):
     assert ["ok", "cached"] == statuses(*cells)
 
 
+@pytest.mark.parametrize("size", [1, 5000])
+def test_audit_of_outputs(cells_project, statuses, size):
+    """Outputs are compared, whether they are few and kept beside what the cell read, or many and in a file."""
+    cell = f"import resource\nprint(resource.getrusage(0), 'x' * {size})"
+    statuses(cell)
+    objects = cells_project.path / ".pytest_cache" / "d" / "cells" / "objects"
+    assert (size > 4096) == any(b"ru_utime" in path.read_bytes() for path in objects.rglob("*") if path.is_file())
+    assert ["cached"] == statuses(cell)
+    assert ["error"] == statuses(cell, arguments=["--cells-audit=100"])
+    assert "its outputs" in statuses.result.cell(NB, 0).error.evalue
+
+
 @pytest.mark.parametrize("given", ["-1", "101", "many"])
 def test_audit_of_no_percent(cells_project, given):
     """What is no percentage is refused."""
