@@ -17,6 +17,7 @@ import msgspec
 from pytest_cells.cache.files import Digests
 from pytest_cells.cache.snapshots import user_key
 from pytest_cells.cache.store import Store, nothing_hits
+from pytest_cells.cache.trace import NotebookRecord, digest_of
 from pytest_cells.errors import CellsError
 from pytest_cells.evaluator import Executor, KernelUsage
 from pytest_cells.executors import load_executor
@@ -27,6 +28,7 @@ from pytest_cells.report import CacheReport, CellFacts, SessionReport, build_ses
 from pytest_cells.run import Marks, NotebookRun
 from pytest_cells.settings import Settings
 from pytest_cells.tracing.seal import Sealer
+from pytest_cells.tracing.walk import trace_lookup
 
 
 class Session:
@@ -88,11 +90,26 @@ class Session:
         """Prepare for running a notebook of which cells are selected, where it is sure that some must be executed.
 
         Whether a cell hits is found out when its turn comes; until then a kernel is prepared only where nothing can
-        hit. What goes wrong here goes wrong again, and is told, when the kernel is needed.
+        hit, or where a cell has a source that has never passed. What goes wrong here goes wrong again, and is told,
+        when the kernel is needed.
         """
-        if self._surely_executes():
-            with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):
+            if self._surely_executes() or self._is_edited(notebook):
                 self.executor.prepare(notebook)
+
+    def _is_edited(self, notebook: Notebook) -> bool:
+        """Tell whether there is no result of some cell's source; only of those that were edited is that asked."""
+        if self.store is None or self.settings.cache.rung != "traces":
+            return False
+        record = self.store.get_record(notebook.name) or NotebookRecord({})
+        passed = {cell_id: kept.source for cell_id, kept in record.cells.items()}
+        counted = [cell for cell in notebook.cells if cell.directives.skip is None and not cell.blank]
+        edited = [cell for cell in counted if passed.get(cell.id) != digest_of(cell.source)]
+        if not edited:
+            return False
+        identity, executor = self.executor.identify(notebook), self.settings.kernel.executor
+        lookups = (trace_lookup(cell, identity, executor) for cell in edited)
+        return identity.traceable and not all(map(self.store.knows, lookups))
 
     def _surely_executes(self) -> bool:
         """Tell whether no cell can hit: as it was at the beginning."""

@@ -129,6 +129,10 @@ class Store:
         """Store a trace, replacing one with the same key."""
         self._write(self._trace_path(trace), encode_trace(trace))
 
+    def knows(self, lookup: str) -> bool:
+        """Tell whether there may be a trace of a lookup key."""
+        return Path(self._traces(lookup)).exists()
+
     @property
     def empty(self) -> bool:
         """Tell whether no trace is stored at all."""

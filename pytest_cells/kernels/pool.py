@@ -50,11 +50,7 @@ class KernelPool:
         """
         if not choice.local:
             return
-        self._open()
-        if self._servers is not None and not self._servers.booted:  # before what takes long to import
-            kind = self._servers.kind(choice, kernel_environment(choice), cwd)
-            if kind is not None:
-                self._servers.get(kind)
+        self._boot(choice, cwd)
         if len(self._ahead) < self._settings.ahead and choice.local:
             stamp = self._stamp(choice)
             if not any(self._fits(one, choice, cwd, stamp) for one in self._ahead):
@@ -102,8 +98,16 @@ class KernelPool:
         stamped, kernel = one
         return now == (stamped, kernel.choice, kernel.cwd, kernel.environment, kernel.inherited)
 
-    def _launch(self, choice: KernelChoice, cwd: Path) -> Kernel:
+    def _boot(self, choice: KernelChoice, cwd: Path) -> None:
+        """Boot the fork server for a kind of kernel, without waiting for it."""
         self._open()
+        if self._servers is not None and not self._servers.booted:
+            kind = self._servers.kind(choice, kernel_environment(choice), cwd)
+            if kind is not None:
+                self._servers.get(kind)
+
+    def _launch(self, choice: KernelChoice, cwd: Path) -> Kernel:
+        self._boot(choice, cwd)  # before what takes long to import
         import zmq
 
         from pytest_cells.kernels.kernel import Kernel, Limits  # loads zmq and jupyter_client: 0.2 s

@@ -20,6 +20,11 @@ SOURCES = "@sources"
 START: Version = digest_of("start")
 
 
+def trace_lookup(cell: Cell, identity: KernelIdentity, executor: str) -> str:
+    """Return the lookup key of a cell whose kernel is observed."""
+    return lookup_key(cell, identity, executor, {}, RUNG)
+
+
 @dataclass(frozen=True)
 class Step:
     """What one cell does to the State: as its trace says, or as it was observed."""
@@ -61,7 +66,7 @@ class TraceWalk:
     def lookup(self, cell: Cell) -> str:
         """Return the lookup key of a cell."""
         if cell.index not in self._lookups:
-            self._lookups[cell.index] = lookup_key(cell, self.identity, self.executor, {}, RUNG)
+            self._lookups[cell.index] = trace_lookup(cell, self.identity, self.executor)
         return self._lookups[cell.index]
 
     def unknown_above(self, cell: Cell) -> Cell | None:
