@@ -22,7 +22,6 @@ from pytest_cells.cache.trace import (
     NotebookRecord,
     Trace,
     Version,
-    decode_outputs,
 )
 from pytest_cells.chain import ChainRung
 from pytest_cells.compare import differences
@@ -312,8 +311,7 @@ class NotebookRun:
     def _audited(self, run: CellRun, trace: Trace, outcome: Outcome) -> CellError | None:
         """Compare a cell that would have been cached with what executing it gave; its trace goes where they differ."""
         assert self.store is not None
-        stored = decode_outputs(self.store.get_blob(trace.outputs)) if trace.outputs else trace.few_outputs
-        found = differences(stored, outcome.outputs, trace.writes, self.rung.trace(run).writes)
+        found = differences(self.store.outputs(trace), outcome.outputs, trace.writes, self.rung.trace(run).writes)
         if not found:
             return None
         self.store.remove_trace(trace)

@@ -25,12 +25,14 @@ from pytest_cells.cache.trace import (
     Damaged,
     NotebookRecord,
     Trace,
+    decode_outputs,
     decode_trace,
     digest_bytes,
     digest_file,
     encode_trace,
 )
 from pytest_cells.errors import StoreError
+from pytest_cells.model import Json
 from pytest_cells.settings import CacheSettings
 
 MARKER = "pytest-cells-store"
@@ -141,6 +143,10 @@ class Store:
                 return next(shards, None) is None
         except OSError:
             return True
+
+    def outputs(self, trace: Trace) -> list[Json]:
+        """Return what a cell gave. Raises Damaged where it is gone or altered."""
+        return decode_outputs(self.get_blob(trace.outputs)) if trace.outputs is not None else trace.few_outputs
 
     def remove_trace(self, trace: Trace) -> None:
         """Forget a trace that turned out wrong."""

@@ -24,16 +24,12 @@ from typing import Any
 from . import arrays
 from .arrays import within
 from .codes import Codes, UnknownConstant
-
-_collector_known = "gc" in sys.modules
-import gc  # noqa: E402
-
-if not _collector_known:
-    del sys.modules["gc"]  # a cell that imports it is told apart from those that cannot see what it does
+from .versions import collector
 
 globals()["__builtins__"] = dict(vars(builtins))  # a notebook may replace what it likes
 
-_referents, _collecting, _pause, _resume = gc.get_referents, gc.isenabled, gc.disable, gc.enable
+_referents, _collecting = collector.get_referents, collector.isenabled
+_pause, _resume = collector.disable, collector.enable
 _clock = time.monotonic
 _mro: Any = type.__dict__["__mro__"].__get__
 _members: Any = type.__dict__["__dict__"].__get__
@@ -1217,7 +1213,7 @@ class _Walk:
                 code = getattr(item, name, None)
                 if code is not None:
                     self._note_code_safely(code)
-            return _referents(item)
+            return list(_referents(item))
         elif way == _A_FRAME:
             if item.f_globals is self.namespace:
                 self._note_code_safely(item.f_code)

@@ -4,14 +4,13 @@ CPython gives each state of a dictionary a number of its own. Those of some thou
 than half a millisecond; where the numbers are not to be had, the objects are compared themselves.
 """
 
-import gc
 import operator
 import sys
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .versions import PRIVATE_BUILTINS
+from .versions import PRIVATE_BUILTINS, collector
 
 __builtins__ = PRIVATE_BUILTINS
 
@@ -147,7 +146,7 @@ class Libraries:
             return
         if module.partition(".")[0] in _NOT_WATCHED:
             return
-        for held in gc.get_referents(_get_dict(kind)):  # what stands behind the read-only view
+        for held in collector.get_referents(_get_dict(kind)):  # what stands behind the read-only view
             if type(held) is dict:
                 self._watch("%s.%s" % (module, kind.__name__), held)
 

@@ -9,7 +9,18 @@ import builtins
 import symtable
 from typing import Any
 
-from .unsteady import NAME, SHELL_NOW, TIMED, dotted, durations, names_in_text, timers, unsteady_paths
+from .unsteady import (
+    NAME,
+    SHELL_NOW,
+    TIMED,
+    dotted,
+    durations,
+    given_names,
+    in_full,
+    names_in_text,
+    timers,
+    unsteady_paths,
+)
 
 CLOCKS = frozenset(
     {"now", "today", "utcnow", "localtime", "gmtime", "ctime", "asctime", "uuid1", "uuid6", "uuid7"}
@@ -148,6 +159,7 @@ def analyse(source: str) -> "Names | None":
         _inner_names(found, scopes, tree)
         found.calls.extend(_patches(tree, _aliases(tree)))
         _Reader(found).block(tree.body, set())
+        _say_in_full(found, tree)
         timed = durations(tree) if TIMED.search(source) else []
         found.unsteady, found.timers = unsteady_paths(tree, timed), timers(tree, timed)
         found.words.update(NAME.findall(source))
@@ -158,6 +170,8 @@ def analyse(source: str) -> "Names | None":
 
 STORE = "="
 """Marks the path of something that is stored into, or deleted from."""
+REFERENCE = "&"
+"""Marks the path of something that is handed on to what is called for its effect."""
 PATCHING = frozenset({"setattr", "delattr", "__setattr__", "__delattr__", "__dict__", "vars"})
 """Names by which an object is changed without an assignment to its attribute."""
 
@@ -198,6 +212,30 @@ def _aliases(part: ast.AST) -> "dict[str, str]":
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 found[alias.asname or alias.name] = STORE + (node.module or "")
+    return found
+
+
+def _say_in_full(found: Names, tree: ast.Module) -> None:
+    """Add the paths of what is called by names that nobody finds any more when it is judged."""
+    if any(found.inner.values()):
+        given: dict[str, set[tuple[str, ...]]] = {}
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                for name, paths in given_names(node).items():
+                    given.setdefault(name, set()).update(paths)
+        for effects in found.inner.values():
+            effects.extend(_longer(effects, given))
+    gone = [path for path in found.calls if not found.deletes.isdisjoint(path[:2])]
+    if gone:
+        found.calls.extend(_longer(gone, given_names(tree)))
+
+
+def _longer(paths: "list[tuple[str, ...]]", given: "dict[str, set[tuple[str, ...]]]") -> "list[tuple[str, ...]]":
+    found = []
+    for path in paths:
+        marker, plain = (path[:1], path[1:]) if path[0] == REFERENCE else ((), path)
+        if plain[0] != STORE:
+            found += [(*marker, *longer) for longer in in_full(plain, given)]
     return found
 
 
@@ -607,8 +645,8 @@ def _called(node: ast.AST) -> "list[tuple[str, ...]]":
     if isinstance(node, ast.Await):
         return _called(node.value)
     if isinstance(node, ast.Call):
-        path = dotted(node.func)
-        return [path] if path else []
+        path = dotted(node)
+        return [*([path] if path else []), *_references(node)]
     if isinstance(node, (ast.Tuple, ast.List)):
         return [path for part in node.elts for path in _called(part)]
     if isinstance(node, (ast.BoolOp,)):
@@ -618,3 +656,15 @@ def _called(node: ast.AST) -> "list[tuple[str, ...]]":
     if isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
         return _called(node.elt)
     return []
+
+
+def _references(node: ast.Call) -> "list[tuple[str, ...]]":
+    """Return the paths of what is handed on in a call, as it is: a function or module may be used for its effect."""
+    found = []
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call):
+            for part in [*call.args, *(keyword.value for keyword in call.keywords)]:
+                path = dotted(part) if isinstance(part, (ast.Name, ast.Attribute)) else ()
+                if path:
+                    found.append((REFERENCE, *path))
+    return found

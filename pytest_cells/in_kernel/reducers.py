@@ -19,13 +19,7 @@ from typing import Any
 from . import rebuild
 from .array_reducers import Apart, Memory, pandas_holders, record
 from .refusals import IN_MEMORY, REFUSED_IDS, REFUSED_NAMES, REFUSED_ROOTS, TRUSTED, Refused
-
-_collector_known = "gc" in sys.modules
-import gc  # noqa: E402
-
-if not _collector_known:
-    del sys.modules["gc"]  # a cell that imports it is told apart from those that cannot see what it does
-collector: Any = gc
+from .versions import collector
 
 _Reduced = Any
 _modules = sys.modules

@@ -4,17 +4,24 @@ A slot is `start` while it is as it was when the kernel began, or when its libra
 plain data; what stands for a value that is none (a function, a class) can be compared, and not be set again.
 """
 
+import _thread
 import contextvars
 import enum
 import marshal
 import operator
 import sys
+import time
 import types
 import warnings
 from hashlib import sha256
 from typing import Any
 
-from .versions import PRIVATE_BUILTINS, system
+from .versions import PRIVATE_BUILTINS, collector, system
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 __builtins__ = PRIVATE_BUILTINS
 
@@ -213,18 +220,81 @@ class _Arguments(_Words):
     name = "sys.argv"
 
 
+def _collector() -> Any:
+    return (collector.isenabled(), *collector.get_threshold(), collector.get_debug())
+
+
+def _set_collector(state: Any) -> None:
+    (collector.enable if state[0] else collector.disable)()
+    collector.set_threshold(*state[1:4])
+    collector.set_debug(state[4])
+
+
+def _limits() -> Any:
+    return tuple([resource.getrlimit(kind) for kind in _LIMITS])
+
+
+def _set_limits(state: Any) -> None:
+    for kind, limits in zip(_LIMITS, state):
+        resource.setrlimit(kind, limits)
+
+
+def _zone() -> Any:
+    return (*time.tzname, time.timezone, time.altzone, time.daylight)
+
+
+def _set_zone(state: Any) -> None:
+    time.tzset()
+    if _zone() != state:
+        raise ValueError("the time zone is not the one of the environment")
+
+
+def _stack_size() -> int:
+    size = _thread.stack_size()  # which sets it to 0
+    if size:
+        _thread.stack_size(size)
+    return size
+
+
+def _set_priority(state: int) -> None:
+    system.setpriority(system.PRIO_PROCESS, 0, state)
+
+
+_socket: Any = sys.modules.get("_socket")
+_LIMITS = tuple(
+    getattr(resource, "RLIMIT_%s" % name)
+    for name in ("AS", "CORE", "CPU", "FSIZE", "MEMLOCK", "NOFILE", "NPROC", "RSS", "STACK")
+    if hasattr(resource, "RLIMIT_%s" % name)
+)
+"""Not that of data, which whoever runs the kernel may set."""
+_INTERPRETER: "tuple[tuple[Any, Any], ...]" = (
+    (sys.getrecursionlimit, sys.setrecursionlimit),
+    (getattr(sys, "get_int_max_str_digits", None), getattr(sys, "set_int_max_str_digits", None)),
+    (sys.getswitchinterval, sys.setswitchinterval),
+    (getattr(sys, "getdlopenflags", None), getattr(sys, "setdlopenflags", None)),
+    (sys.get_coroutine_origin_tracking_depth, sys.set_coroutine_origin_tracking_depth),
+    (_collector, _set_collector),
+    (_stack_size, _thread.stack_size),
+    (_limits, _set_limits),
+    (_zone if hasattr(time, "tzset") else None, _set_zone),
+    (getattr(_socket, "getdefaulttimeout", None), getattr(_socket, "setdefaulttimeout", None)),
+    (lambda: system.getpriority(system.PRIO_PROCESS, 0), _set_priority)
+    if hasattr(system, "getpriority")
+    else (None,) * 2,
+)
+"""What C code keeps of the process, how it is read and how it is set: no dictionary shows it."""
+
+
 class _Interpreter(Slot):
     name = "interpreter"
 
     def read(self) -> Any:
-        digits = getattr(sys, "get_int_max_str_digits", None)
-        return (sys.getrecursionlimit(), digits() if digits is not None else None, sys.getswitchinterval())
+        return tuple([get() for get, _ in _INTERPRETER if get is not None])
 
     def write(self, state: Any) -> None:
-        sys.setrecursionlimit(state[0])
-        if state[1] is not None:
-            sys.set_int_max_str_digits(state[1])  # type: ignore[attr-defined,unused-ignore]
-        sys.setswitchinterval(state[2])
+        for (get, put), wanted in zip([pair for pair in _INTERPRETER if pair[0] is not None], state):
+            if get() != wanted:
+                put(wanted)
 
 
 class _Warnings(Slot):

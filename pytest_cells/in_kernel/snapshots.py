@@ -18,8 +18,8 @@ from typing import Any
 
 from . import rebuild
 from .reducers import Judge, Shared
-from .reducers import collector as _collector
 from .refusals import Refused
+from .versions import collector as _collector
 
 __all__ = ["Shared", "Unpicklable", "Unreadable", "dump", "load"]
 

@@ -8,6 +8,7 @@ what is not reproducible one under `volatile`: whoever asks decides what to make
 import builtins
 import os
 import re
+import sys
 import time
 import types
 from collections.abc import Iterable
@@ -75,6 +76,8 @@ class Tracer:
         self._libraries.changes()
         self._libraries.take_in()
         self._executed = Executed()
+        self._components: dict[str, Any] = {}
+        """Those around the cell that is judged."""
 
     # -- before and after a cell ---------------------------------------------------------------------------
 
@@ -295,6 +298,7 @@ class Tracer:
         self, found: Any, touched: "set[str]", components: "dict[str, Any]", record: "dict[str, Any]"
     ) -> None:
         """Find effects on libraries: of the cell's own code, and of functions of the notebook that it can reach."""
+        self._components = components
         effects = list(found.calls)
         for inner in found.inner.values():
             effects.extend(inner)
@@ -359,9 +363,13 @@ class Tracer:
         """Return what calling or storing into a path may do beside what is observed, or None for nothing."""
         if path[0] == reading.STORE:
             return self._patched(path[1:], variables)
-        shown = ".".join(path)
+        if path[0] == reading.REFERENCE:
+            return self._handed_on(path[1:], variables)
+        shown = ".".join(path).lstrip(reading.STORE)
         if path[0].startswith("?"):
             return "%matplotlib" if path[0] == "?matplotlib" else "a decorator that is no plain name"
+        if path[0].startswith(reading.STORE):  # a module that is imported where it is used
+            return self._called(path[0][len(reading.STORE) :], list(path[1:]), shown)
         missing: list[Any] = []
         value: Any = (self._namespace if variables is None else variables).get(path[0], missing)
         if value is missing:
@@ -370,21 +378,24 @@ class Tracer:
         rest = list(path[1:])
         if isinstance(value, types.ModuleType):
             name = text_of(types.ModuleType.__getattribute__(value, "__dict__").get("__name__"))
-            name = deepest(name, rest)
-            if name in self._modules.names:
-                return None  # its state is observed
-        elif isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
-            name = text_of(
-                value.__module__ if not isinstance(value, type) else type.__getattribute__(value, "__module__")
-            )
+            return self._called(name, rest, shown)
+        if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
+            name = _module_of(value)
             if name == "__main__" or name in self._modules.names:
-                return None
-            rest.insert(0, path[0])
+                return self._reaches(path[0], shown) if variables is None else None
             if name in ("builtins", "_io"):
                 return None if path[0] in reading.PURE_BUILTINS else "it calls %s for its effect" % shown
-        else:
-            held = text_of(getattr(type(value), "__module__", "")).partition(".")[0] in _LIBRARY_HELD
-            return "it calls %s for its effect" % shown if held and not (rest and rest[0] in _SETTLED) else None
+            return self._called(name, [path[0], *rest], shown)
+        held = text_of(getattr(type(value), "__module__", "")).partition(".")[0] in _LIBRARY_HELD
+        if held and not (rest and rest[0] in _SETTLED):
+            return "it calls %s for its effect" % shown
+        return self._reaches(path[0], shown) if variables is None else None
+
+    def _called(self, name: str, rest: "list[str]", shown: str) -> "str | None":
+        """Return what a call of something in a module, whose value nobody uses, may do."""
+        name = deepest(name, rest)
+        if name in self._modules.names:
+            return None  # its state is observed
         if name in reading.HARMLESS:
             allowed, harmful = reading.HARMLESS[name], reading.HARMFUL.get(name, ())
             if allowed is None and (not rest or rest[0] not in harmful):
@@ -392,6 +403,35 @@ class Tracer:
             if allowed is not None and rest and rest[0] in allowed:
                 return None
         return "it calls or sets %s for its effect" % shown
+
+    def _reaches(self, name: str, shown: str) -> "str | None":
+        """Return what a call of the notebook's own object may do to the modules that the object holds."""
+        component = self._components.get(name)
+        for module in sorted(component.modules) if component is not None else ():
+            if module not in self._modules.names and reading.HARMLESS.get(module, ()) is not None:
+                return "it calls %s, which holds the module %s" % (shown, module)
+        return None
+
+    def _handed_on(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
+        """Return what handing on a function or module to what is called for its effect may do."""
+        words = list(path[1:])
+        if path[0].startswith(reading.STORE):
+            value: Any = sys.modules.get(path[0][len(reading.STORE) :])
+        else:
+            value = (self._namespace if variables is None else variables).get(path[0])
+        while words and isinstance(value, types.ModuleType):
+            value = types.ModuleType.__getattribute__(value, "__dict__").get(words.pop(0))
+        shown = ".".join(path).lstrip(reading.STORE)
+        if words:
+            return None
+        if isinstance(value, types.ModuleType):
+            name = text_of(types.ModuleType.__getattribute__(value, "__dict__").get("__name__"))
+            harmless = name in self._modules.names or reading.HARMLESS.get(name, ()) is None
+            return None if harmless else "it hands on the module %s" % name
+        if isinstance(value, (types.FunctionType, types.BuiltinFunctionType)):
+            name, own = _module_of(value), ("__main__", "builtins", "_io", "", *self._modules.names)
+            return None if name in own else self._called(name, [text_of(value.__name__)], shown)
+        return None
 
     def _patched(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
         """Return what storing into a path changes beside the notebook's own objects, or None for nothing."""
@@ -409,10 +449,9 @@ class Tracer:
         elif isinstance(value, types.ModuleType):
             name = text_of(types.ModuleType.__getattribute__(value, "__dict__").get("__name__"))
         elif isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
-            module = type.__getattribute__(value, "__module__") if isinstance(value, type) else value.__module__
-            return None if text_of(module) == "__main__" else told
+            return None if _module_of(value) == "__main__" else told
         else:
-            component = self._known.get(path[0]) if variables is None else None
+            component = self._components.get(path[0]) if variables is None else None
             return told if component is not None and component.modules else None
         name = deepest(name, rest)
         if name in self._modules.names:
@@ -494,6 +533,11 @@ def start(shell: Any, wishes: "dict[str, Any]") -> Tracer:
     effects = Effects(shell, wishes["project"], wishes.get("ignored", []))
     effects.install()
     return Tracer(shell, effects, wishes["project"])
+
+
+def _module_of(value: Any) -> str:
+    """Return the name of the module in which a class or function is defined."""
+    return text_of(type.__getattribute__(value, "__module__") if isinstance(value, type) else value.__module__)
 
 
 def _codes(names: "set[str]", components: "dict[str, Any]") -> "set[str]":

@@ -50,6 +50,7 @@ TIMED = re.compile(r"\b(?:%s)" % "|".join(_COUNTERS))
 _REFERENCE = re.compile(r"@([^\W\d]\w*)")
 NAME = re.compile(r"[^\W\d]\w*")
 _LONGEST_TEXT = 1000
+_MOST_ALIASES = 50
 
 
 def names_in_text(text: str) -> "set[str]":
@@ -68,6 +69,7 @@ def unsteady_paths(tree: ast.Module, timed: "list[ast.expr] | tuple[()]" = ()) -
     """
     found: dict[str, set[tuple[str, ...]]] = {}
     exempt = frozenset(id(node) for node in timed)
+    aliases: dict[str, set[tuple[str, ...]]] | None = None
     waiting: list[tuple[ast.AST, tuple[str, ...]]] = [(tree, ("",))]
     while waiting:
         node, owners = waiting.pop()
@@ -76,9 +78,54 @@ def unsteady_paths(tree: ast.Module, timed: "list[ast.expr] | tuple[()]" = ()) -
             owners = (name,) if owners == ("",) else (*owners, name)
         for path in _paths(node):
             if id(node) not in exempt:
+                aliases = given_names(tree) if aliases is None else aliases
                 for owner in owners:
-                    found.setdefault(owner, set()).add(path)
+                    found.setdefault(owner, set()).update([path, *in_full(path, aliases)])
         waiting.extend((child, owners) for child in ast.iter_child_nodes(node))
+    return found
+
+
+def given_names(tree: ast.AST) -> "dict[str, set[tuple[str, ...]]]":
+    """Return what the names stand for that code gives to what it imports, or to what has a name: `=module` first."""
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                module = alias.name if alias.asname else alias.name.partition(".")[0]
+                found.setdefault(alias.asname or module, set()).add(("=%s" % module,))
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if node.module:
+                    found.setdefault(alias.asname or alias.name, set()).add(("=%s" % node.module, alias.name))
+        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            _give(found, [target for target in targets if isinstance(target, ast.Name)], node.value)
+        elif isinstance(node, ast.arguments):
+            places = [*node.posonlyargs, *node.args][-len(node.defaults) or len(node.args) :]
+            for place, value in [*zip(places, node.defaults), *zip(node.kwonlyargs, node.kw_defaults)]:
+                if value is not None:
+                    _give(found, [ast.Name(place.arg)], value)
+    return found
+
+
+def _give(found: "dict[str, set[tuple[str, ...]]]", names: "list[ast.Name]", value: ast.expr) -> None:
+    path = dotted(value) if isinstance(value, (ast.Name, ast.Attribute)) else ()
+    for name in names:
+        if path and path[0] != name.id:
+            found.setdefault(name.id, set()).add(path)
+
+
+def in_full(path: "tuple[str, ...]", aliases: "dict[str, set[tuple[str, ...]]]") -> "set[tuple[str, ...]]":
+    """Return the paths that a path is where its first name is another one for something."""
+    found: set[tuple[str, ...]] = set()
+    waiting = [path]
+    while waiting and len(found) < _MOST_ALIASES:
+        one = waiting.pop()
+        for start in aliases.get(one[0], ()):
+            longer = (*start, *one[1:])
+            if longer not in found:
+                found.add(longer)
+                waiting.append(longer)
     return found
 
 
@@ -188,8 +235,11 @@ def dotted(node: ast.AST) -> "tuple[str, ...]":
         if isinstance(node, ast.Attribute):
             parts.append(node.attr)
             node = node.value
-        elif isinstance(node, ast.Subscript):
+        elif isinstance(node, (ast.Subscript, ast.NamedExpr)):
             node = node.value
+        elif isinstance(node, ast.Call) and _gets_attribute(node):
+            parts.append(str(node.args[1].value) if isinstance(node.args[1], ast.Constant) else ANY)
+            node = node.args[0]
         elif isinstance(node, ast.Call):
             node = node.func
         elif isinstance(node, ast.Await):
@@ -198,6 +248,11 @@ def dotted(node: ast.AST) -> "tuple[str, ...]":
             return (node.id, *reversed(parts))
         else:
             return ()
+
+
+def _gets_attribute(node: ast.Call) -> bool:
+    named = isinstance(node.func, ast.Name) and node.func.id == "getattr" and len(node.args) > 1
+    return named and (not isinstance(node.args[1], ast.Constant) or isinstance(node.args[1].value, str))
 
 
 def text_of(value: Any) -> str:

@@ -12,6 +12,13 @@ import sys
 import time
 from typing import Any
 
+_collector_known = "gc" in sys.modules
+import gc  # noqa: E402
+
+if not _collector_known:
+    del sys.modules["gc"]  # a cell that imports it is told apart from those that cannot see what it does
+collector: Any = gc
+
 ABSENT = "absent"
 FOLDER = "folder"
 LISTING = "list:"

@@ -18,8 +18,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
-
 from pytest_cells import Session, Settings, in_kernel
 from pytest_cells.cache.trace import Trace
 from pytest_cells.evaluator import Executor, KernelUsage, Runner
@@ -175,10 +173,9 @@ class _RecordingRun(NotebookRun):
         if run.outcome is not None:
             return run.outcome.outputs
         trace = self._hits.get(run.cell.index)
-        if result.status != "cached" or trace is None or trace.outputs is None or self.store is None:
+        if result.status != "cached" or trace is None or self.store is None:
             return []
-        outputs: list[Json] = msgspec.json.decode(self.store.get_blob(trace.outputs))
-        return outputs
+        return self.store.outputs(trace)
 
 
 class _RecordingSession(Session):

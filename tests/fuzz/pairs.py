@@ -910,6 +910,13 @@ FILES = (
         seen_by_chain=False,
     ),
     edit(
+        "clock that a function imports",
+        ["def stamp():\n    import time\n    return time.time()\nx = stamp()", "y = 1"],
+        rerun=[0],
+        unstable=[0],
+        seen_by_chain=False,
+    ),
+    edit(
         "file that is never closed",
         ["f = open('log.txt', 'w')\nprint(f.write('a'))", "x = 1", "print(f.write('b'))", "print(x)"],
         rerun=[0, 2],
@@ -1399,6 +1406,19 @@ AMBIENT = tuple(
             "import sys\nsys.setrecursionlimit(2000)",
             "import sys\nsys.setrecursionlimit(2001)",
             "print(sys.getrecursionlimit())",
+        ),
+        *(
+            (name, way.replace("?", "7"), way.replace("?", "8"), "import socket\nprint(socket.getdefaulttimeout())")
+            for name, way in {
+                "imported in a function": "def f():\n    import socket\n    socket.setdefaulttimeout(?)\nf()",
+                "forgotten": "import socket\nsocket.setdefaulttimeout(?)\ndel socket",
+                "handed on": "import socket\ndef f(s):\n    s.setdefaulttimeout(?)\nf(socket)",
+                "mapped": "import socket\nlist(map(socket.setdefaulttimeout, [?]))",
+                "of an instance": (
+                    "import socket\nclass A:\n    def __init__(self):\n        self.s = socket\n"
+                    "    def go(self):\n        self.s.setdefaulttimeout(?)\nA().go()"
+                ),
+            }.items()
         ),
         ("argv", "import sys\nsys.argv[1:] = ['a']", "import sys\nsys.argv[1:] = ['b']", "print(sys.argv[1:])"),
         (

@@ -105,7 +105,15 @@ def test_a_url_in_text_is_no_address():
 @pytest.mark.parametrize(
     ("source", "calls"),
     [
-        ("plt.plot(x)", [("plt", "plot")]),
+        ("plt.plot(x)", [("plt", "plot"), ("&", "x")]),
+        ("plt.plot(1, key=a.b)", [("plt", "plot"), ("&", "a", "b")]),
+        ("list(map(a.b, [1]))", [("list",), ("&", "a", "b")]),
+        ("partial(a.b, 7)()", [("partial",), ("&", "a", "b")]),
+        ("(lambda s: s.b(7))(a)", [("&", "a")]),
+        ("(s := a).b(7)", [("a", "b")]),
+        ("getattr(a, 'b')(7)", [("a", "b"), ("&", "a")]),
+        ("getattr(a, word)(7)", [("a", "?"), ("&", "a"), ("&", "word")]),
+        ("import a\na.b(7)\ndel a", [("a", "b"), ("=a", "b")]),
         ("y = plt.plot(x)", []),
         ("a.b.c = 1", [("=", "a", "b", "c")]),
         ("a['k'] = 1", [("=", "a")]),
@@ -119,8 +127,8 @@ def test_a_url_in_text_is_no_address():
         ("f()", [("f",)]),
         ("x.g().h()", [("x", "g", "h")]),
         ("@lib.decorator\ndef f(): pass", [("lib", "decorator")]),
-        ("setattr(a, 'b', 1)", [("=", "a", "?"), ("setattr",)]),
-        ("[print(x) for x in y]", [("print",)]),
+        ("setattr(a, 'b', 1)", [("=", "a", "?"), ("setattr",), ("&", "a")]),
+        ("[print(x) for x in y]", [("print",), ("&", "x")]),
         ("await a.b()", [("a", "b")]),
         ("c and a.b()", [("a", "b")]),
         ("x\n1", []),
@@ -134,7 +142,23 @@ def test_effects(source, calls):
 def test_effects_inside_functions():
     """What a function does for its effect is told by the function's name."""
     found = names("def f(x):\n    lib.call(x)\n    y = lib.other(x)\n    lib.a.b = 3\ng = lambda: lib.third()")
-    assert {"f": [("lib", "call"), ("=", "lib", "a", "b")], "<lambda>": [("lib", "third")]} == found.inner
+    assert {"f": [("lib", "call"), ("&", "x"), ("=", "lib", "a", "b")], "<lambda>": [("lib", "third")]} == found.inner
+
+
+@pytest.mark.parametrize(
+    ("source", "path"),
+    [
+        ("def f():\n    import a\n    a.b(7)", ("=a", "b")),
+        ("def f():\n    import a.c as d\n    d.b(7)", ("=a.c", "b")),
+        ("def f():\n    from a import b as c\n    c(7)", ("=a", "b")),
+        ("def f():\n    s = a\n    s.b(7)", ("a", "b")),
+        ("def f(s=a):\n    s.b(7)", ("a", "b")),
+        ("def f(s=a):\n    list(map(s.b, [7]))", ("&", "a", "b")),
+    ],
+)
+def test_effects_by_names_of_a_function(source, path):
+    """A name that only a function knows is told by what it stands for."""
+    assert path in names(source).inner["f"]
 
 
 @pytest.mark.parametrize("source", ["!ls", "%%bash\nls", "x = = 1", "for"])

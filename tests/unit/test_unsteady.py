@@ -37,6 +37,17 @@ def timers(source):
         ("query('select current_date')", {"": {unsteady.NOW}}),
         ("print('know', 'nowhere')", {}),
         ("time.sleep(1)", {}),
+        # Names that are given on the way.
+        ("def f():\n    import time\n    time.time()", {"f": {("time", "time"), ("=time", "time")}}),
+        ("import time as t\nt.time()\ndel t", {"": {("t", "time"), ("=time", "time")}}),
+        ("import a.b\na.b.time()", {"": {("a", "b", "time"), ("=a", "b", "time")}}),
+        ("import a.b as c\nc.time()", {"": {("c", "time"), ("=a.b", "time")}}),
+        ("from a import b as c\nc.time()", {"": {("c", "time"), ("=a", "b", "time")}}),
+        ("def f():\n    t = time\n    t.time()", {"f": {("t", "time"), ("time", "time")}}),
+        ("def f(*, t=time):\n    t.time()", {"f": {("t", "time"), ("time", "time")}}),
+        ("def f(a, t=time):\n    t.time()", {"f": {("t", "time"), ("time", "time")}}),
+        ("if (t := time):\n    t.time()", {"": {("t", "time"), ("time", "time")}}),
+        ("a = b\nb = a\na.time()", {"": {("a", "time"), ("b", "time")}}),
         # Durations.
         ("took = time.time() - start", {}),
         ("start = time.time()\nwork()\nprint(time.time() - start)", {}),
