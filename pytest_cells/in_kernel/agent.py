@@ -79,8 +79,8 @@ def _imported(name: Any, *_: Any) -> None:
 
 _EVENTS["gc.get_objects"] = _EVENTS["gc.get_referrers"] = _show_all
 _EVENTS["import"] = _imported
-if _collector_known:
-    _show_all()
+if _collector_known and not globals().get("collector_preloaded"):
+    _show_all()  # a start-up file has it; of one that was preloaded only what tells of objects needs all of them
 
 
 def _hook(event: str, arguments: "tuple[Any, ...]") -> None:

@@ -35,9 +35,10 @@ BOOT = (
     "    exec(compile(source.read(), '<pytest-cells>', 'exec'), module.__dict__)\n"
     "del sys.argv[1]\n"
     "kernel = module.main()\n"
-    "if kernel: __import__('runpy')._run_code(*globals().pop('kernel'))\n"
+    "if kernel: (kernel[0], __import__('runpy')._run_code(*globals().pop('kernel')[1]))[0]()\n"
 )
-"""Runs the server and, in a forked kernel, the launcher: at the same depth of the stack as `python -m` does."""
+"""Runs the server and, in a forked kernel, the launcher, at the same depth of the stack as `python -m` does; then
+what ends the kernel."""
 STOP_GRACE_S = 0.5
 """How long a server may take to end its kernels and itself before it is killed."""
 ASK_GRACE_S = 10.0

@@ -507,6 +507,56 @@ def test_server_that_has_threads(tmp_path, monkeypatch):
         pass
 
 
+NOTE = "def note(*told):\n    with open('end.txt', 'a') as file:\n        print(*told, file=file)\n"
+HELD = "import own\nown.file = open('held.txt', 'w')\nown.file.write('all')"
+ENDS = {
+    "atexit": "import atexit\nfor n in range(3): atexit.register(note, n)",
+    "atexit that fails": "import atexit\natexit.register(note, 1)\natexit.register(lambda: 1 / 0)",
+    "__del__": "class A:\n    def __del__(self, note=note): note('gone')\na = A()",
+    "__del__ in a circle": "class A:\n    def __del__(self, note=note): note('gone')\na = A()\na.me = a",
+    "__del__ of a private name": "class A:\n    def __del__(self, note=note): note('gone')\n_a = A()",
+    "__del__ of a result": "class A:\n    def __del__(self, note=note): note('gone')\nA()",
+    "__del__ in order": (
+        "class A:\n    def __init__(self, n): self.n = n\n    def __del__(self, note=note): note(self.n)\n"
+        "b, a, _c = A('b'), A('a'), A('c')"
+    ),
+    "finally": "def f(note=note):\n    try: yield\n    finally: note('end')\ng = f()\nnext(g)",
+    "finalize": "import weakref\nclass A: pass\na = A()\nf = weakref.finalize(a, note, 'gone')",
+    "thread": "import threading, time\nt = threading.Thread(target=lambda: (time.sleep(0.3), note('done')))\nt.start()",
+    "open file": "f = open('held.txt', 'w')\nf.write('all')",
+    "open file in a list": "f = [open('held.txt', 'w')]\nf[0].write('all')",
+    "open file of a function": "def f(file=open('held.txt', 'w')): file.write('all')\nf()",
+    "open file of a module": HELD,
+    "open file of a library": HELD.replace("own", "json"),
+    "zip file": "import zipfile\nz = zipfile.ZipFile('held.zip', 'w')\nz.writestr(zipfile.ZipInfo('a'), 'all')",
+    "temporary folder": "import tempfile\nt = tempfile.TemporaryDirectory(dir='.')\nnote('made')",
+    "log": "import logging\nlogging.basicConfig(filename='held.txt')\nlogging.error('all')",
+    "log that is kept": (
+        "import logging, logging.handlers\n"
+        "f = logging.handlers.MemoryHandler(9, target=logging.FileHandler('held.txt'))\n"
+        "f.emit(logging.makeLogRecord({'msg': 'all', 'levelno': 20}))"
+    ),
+    "__del__ of what a module holds": (
+        "import own\nclass A:\n    def __del__(self, note=note): note('gone')\nown.a = A()\nown.a.me = own.a"
+    ),
+}
+
+
+@pytest.mark.parametrize("source", ENDS.values(), ids=ENDS)
+def test_same_end(tmp_path, source):
+    """What is done when a kernel ends is done in both kinds of kernel, in the same order, before it is gone."""
+    left = []
+    for kind in KINDS:
+        cwd = tmp_path / kind
+        cwd.mkdir()
+        (cwd / "own.py").write_text("file = None\n")
+        with started(kind, cwd) as kernel:
+            assert "ok" == kernel.execute(NOTE + source, timeout=60).verdict
+        files = [path for path in sorted(cwd.iterdir()) if path.name not in ("own.py", "__pycache__")]
+        left.append({path.name: path.read_bytes() for path in files})
+    assert {} != left[0] == left[1]
+
+
 MEASURED = """
 import atexit
 
