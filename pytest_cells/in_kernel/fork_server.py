@@ -427,7 +427,7 @@ class _End:
         """Forget the values of the project's modules, as Python does. IPython itself forgets those of the notebook."""
         gc.collect()  # with all that code at the end may still name
         modules = self._modules()
-        for space in map(vars, modules):
+        for space in [module.__dict__ for module in modules]:
             for private in (True, False):
                 for name in [name for name in space if type(name) is str and name != "__builtins__"]:
                     if (name[:1] == "_" and name[1:2] != "_") == private:

@@ -36,7 +36,7 @@ _SETTABLE = frozenset(
 _WRITES_FILES = re.compile(
     r"\bopen\(|\bos\.(?:remove|rename|replace|unlink|mkdir|makedirs|rmdir)|\bshutil\.|\.write\w*\(|\bsave\w*\("
     r"|\.to_(?:csv|parquet|json|excel|pickle|hdf|feather|html|sql|latex|markdown|stata|xml)\(|\bdump\("
-    r"|\.(?:mkdir|unlink|touch|rename|rmdir)\("
+    r"|\.(?:mkdir|unlink|touch|rename|rmdir)\(|\.(?:execute\w*|commit)\("
 )
 """Sources that may write files. They are executed once in a run, since what is written twice may be more."""
 _SETTLED = frozenset({"info", "debug", "warning", "error", "critical", "exception", "log"})

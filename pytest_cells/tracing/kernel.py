@@ -16,6 +16,7 @@ from pytest_cells.cache.trace import ABSENT, Damaged, Snapshot, Trace, Version
 from pytest_cells.errors import StoreError
 from pytest_cells.evaluator import Executor, ObservingRunner
 from pytest_cells.in_kernel import AGENT
+from pytest_cells.in_kernel.versions import FOLDER
 from pytest_cells.judge import judge
 from pytest_cells.kernels.processes import open_for_writing
 from pytest_cells.live import Filter, LiveKernel
@@ -73,6 +74,8 @@ class TracedKernel(LiveKernel):
         self._bad: set[str] = set()
         """Snapshots that did not give back what was dumped."""
         self._watched: Json | None = None
+        self._added_to_files = False
+        """Whether a cell that was executed in this kernel has changed a file that it reads."""
         self.fell_back: list[str] = []
         """Why state was brought back by executing everything, in words."""
 
@@ -80,6 +83,7 @@ class TracedKernel(LiveKernel):
         """Let the kernel go, and what is known of it."""
         super().drop()
         self._whole, self._held, self._slots, self._watched = True, {}, {}, None
+        self._added_to_files = False
 
     def _set_up(self, code: str) -> Outcome:
         runner = cast(ObservingRunner, self._runner)
@@ -134,6 +138,8 @@ class TracedKernel(LiveKernel):
             if not self._whole:
                 return None
             first = barrier + 1
+        if self._accumulates(cell):
+            return None
         told = self._request("names_of", source=cell.source)
         if told is None or told.get("any"):
             return None
@@ -156,6 +162,17 @@ class TracedKernel(LiveKernel):
             return way
         prefix = tuple(Replay(index) for index in range(self._position, first) if index not in self._traces.skipped)
         return Way(prefix + way.actions, way.needed)
+
+    def _accumulates(self, cell: Cell) -> bool:
+        """Tell whether a cell changes files that it reads, or one above has just done so.
+
+        What is added twice is not what was added once: such a cell is executed once in a session, in a kernel that
+        holds everything and goes on doing so.
+        """
+        if self._added_to_files:
+            return self._whole
+        assert self._store is not None
+        return any(map(_adds_to_files, self._store.candidates(self._traces.lookup(cell), "", [])))
 
     def _all_held(self, index: int) -> dict[str, Version]:
         """Return what the names are worth once all cells above a position were executed."""
@@ -338,6 +355,7 @@ class TracedKernel(LiveKernel):
                 self._held[rest] = version
             elif kind == "slot":
                 self._slots[rest] = version
+        self._added_to_files = self._added_to_files or _adds_to_files(trace)
         self._traces.note(cell, Step(trace, executed=True))
         return inputs
 
@@ -412,3 +430,9 @@ class TracedKernel(LiveKernel):
         after = self._traces.steps.get(cell.index)
         if expected is not None and not was_whole and (after is None or dict(after.writes) != expected):
             raise _Surprise(f"cell {cell.label} did something else when it was executed again")
+
+
+def _adds_to_files(trace: Trace) -> bool:
+    """Tell whether a cell changed a file that it had read or asked for, as one that appends to it does."""
+    changed = (name for name, version in trace.writes.items() if name.startswith("path:") and version != FOLDER)
+    return any(trace.inputs.get(name) not in (None, trace.writes[name]) for name in changed)

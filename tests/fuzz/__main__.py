@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import random
 import re
 import signal
 import sys
@@ -23,6 +24,7 @@ from fuzz.grammar import STEPS, Author  # noqa: E402
 from fuzz.harness import RUNGS, Lab, Tally, altered_agent, shown  # noqa: E402
 from fuzz.kinds import CHAIN_SEES, FAMILIES, KINDS  # noqa: E402
 from fuzz.pairs import PAIRS, complaints  # noqa: E402
+from fuzz.published import beside, notebooks, versions_of  # noqa: E402
 from fuzz.shrink import reproducer, shrink  # noqa: E402
 
 LIBRARIES = ("numpy", "pandas", "matplotlib.pyplot", "sklearn.linear_model", "sklearn.tree")
@@ -43,6 +45,8 @@ def main() -> int:
         lab = stack.enter_context(Lab(options.cache, () if options.no_preload else PRELOAD, agent))
         if options.pairs:
             return _pairs(lab, options.only, options.verbose)
+        if options.notebooks:
+            return _published(lab, options, end)
         if options.check_kinds:
             return _check_kinds(lab, options.seed, families)
         try:
@@ -78,6 +82,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--failures", type=int, default=5, help="stop after so many notebooks with problems")
     parser.add_argument("--shrink", type=float, default=60.0, help="seconds to make a failing case smaller")
     parser.add_argument("--only", default="", help="pairs with a name that this regular expression finds")
+    parser.add_argument("--notebooks", type=Path, nargs="+", help="folders of notebooks that are edited instead")
     parser.add_argument("--pairs", action="store_true", help="run the pairs written by hand instead")
     parser.add_argument("--check-kinds", action="store_true", help="see that each kind runs, the same in two full runs")
     parser.add_argument("--verbose", action="store_true", help="tell each run, and why cells are barriers")
@@ -102,6 +107,46 @@ def _pairs(lab: Lab, only: str, verbose: bool) -> int:  # noqa: FBT001
             print(f"{pair.name}: {'; '.join(needless)}", flush=True)
     print(f"{ran} pairs, {failed} wrong, {imprecise} with a cell executed needlessly")
     return min(failed, 1)
+
+
+def _published(lab: Lab, options: argparse.Namespace, end: float) -> int:
+    """Edit notebooks that others have written; tell what differs, how much hits, and how long it takes."""
+    tally, wrong, edits, full_s, incremental_s = Tally(), 0, 0, 0.0, 0.0
+    paths = notebooks(options.notebooks)
+    lab.timeout = 20.0  # those that work for longer would keep all others waiting
+    random.Random(options.seed).shuffle(paths)
+    try:
+        for path in paths[: options.runs]:
+            if time.monotonic() >= end:
+                break
+            versions = versions_of(path, options.seed, options.steps)
+            lab.beside = path.parent, list(beside(path))
+            hits = cells = number = 0
+            for number, (version, compared) in enumerate(zip(versions, lab.case(versions), strict=True)):
+                if number == 0 and any(cell.status != "ok" for cell in compared.full.cells):
+                    break  # it needs what is not here
+                if number:
+                    tally.add(version, compared)
+                    full_s, incremental_s = full_s + compared.full.seconds, incremental_s + compared.incremental.seconds
+                    hits, cells = hits + len(compared.incremental.hits), cells + len(compared.incremental.cells)
+                for problem in (*compared.problems, *compared.unsettled):
+                    settled = "" if problem in compared.problems else "two full runs differ: "
+                    print(f"{path}, edit {number} ({version.edit}): {settled}{problem.kind} at {problem.cell}")
+                    print(f"{problem.told}\n{dict(version.cells).get(problem.cell)}\n", flush=True)
+                wrong += bool(compared.problems)
+            edits += number
+            rung = compared.incremental.rung if number else "fails as it is"
+            print(f"{path.name}: {number} edits, {hits} of {cells} cells cached, {rung}", flush=True)
+            if wrong >= options.failures:
+                break
+    finally:
+        ratio = incremental_s / full_s if full_s else 0.0
+        print(f"{edits} edits, {wrong} with differences; {incremental_s:.0f} s instead of {full_s:.0f} s ({ratio:.2f})")
+        print("\n".join(tally.lines()))
+        for title, counted in (("barriers and volatile cells", tally.ladder), ("fallbacks", tally.fell_back)):
+            print(f"\n{title}:")
+            print("\n".join(f"{count:>6}  {why}" for why, count in counted.most_common(40)))
+    return min(wrong, 1)
 
 
 def _check_kinds(lab: Lab, seed: int, families: list[str]) -> int:

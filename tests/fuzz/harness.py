@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import compileall
 import contextlib
+import hashlib
 import json
 import os
 import re
 import shutil
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,6 +35,7 @@ NOTEBOOK = "nb.ipynb"
 PROBE = "probe"
 """The id of the cell that tells all variables."""
 CELL_TIMEOUT_S = 60.0
+MOST_TEXT = 20_000
 Rung = Literal["traces", "chain"]
 RUNGS: tuple[Rung, ...] = ("chain", "traces")
 Kind = Literal[
@@ -91,6 +94,7 @@ class Ran:
     kernels: int
     ladder: dict[str, list[str]] = field(default_factory=dict)
     """By id of a cell that is volatile or a barrier, why."""
+    seconds: float = 0.0
 
     def told(self, cell_id: str) -> Told:
         """Return what was told of a cell."""
@@ -200,6 +204,9 @@ class Lab:
         self._agent = agent
         self._closing = contextlib.ExitStack()
         self.full_runs = self.incremental_runs = 0
+        self.timeout = CELL_TIMEOUT_S
+        self.beside: tuple[Path, list[Path]] = (Path(), [])
+        """A folder, and files in it that each project begins with."""
 
     def __enter__(self) -> Lab:
         with contextlib.ExitStack() as stack:
@@ -218,7 +225,7 @@ class Lab:
         self._closing.close()
 
     def _settings(self, store: Path | None, *, force: bool = False) -> Settings:
-        kernel = KernelSettings(timeout=CELL_TIMEOUT_S, preload=self._preload, ahead=0)
+        kernel = KernelSettings(timeout=self.timeout, preload=self._preload, ahead=0)
         return Settings(self.project, CacheSettings(store, rung=self.rung, force=force), kernel)
 
     # -- a case ----------------------------------------------------------------------------------------------
@@ -228,6 +235,10 @@ class Lab:
         for folder in (self.project, self._aside, self.base / "store"):
             shutil.rmtree(folder, ignore_errors=True)
         self.project.mkdir()
+        for file in self.beside[1]:
+            place = self.project / file.relative_to(self.beside[0])
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, place)
         before = Version(())
         for number, version in enumerate(versions):
             self._place(version, before)
@@ -289,6 +300,7 @@ class Lab:
 
     def run(self, store: Path | None, *, force: bool = False) -> Ran:
         """Run the project as it is, with a store or without."""
+        began = time.monotonic()
         with _RecordingSession(self._settings(store, force=force)) as session:
             session._executor = _Kept(self._executor)
             started = self._executor.usage.started
@@ -306,7 +318,8 @@ class Lab:
         else:
             self.incremental_runs += 1
         kernels = self._executor.usage.started - started
-        return Ran(cells, read_tree(self.project), rung, fallbacks, kernels, ladder)
+        seconds = time.monotonic() - began
+        return Ran(cells, read_tree(self.project), rung, fallbacks, kernels, ladder, seconds)
 
 
 def _told(result: CellResult, cell: Cell, run: _RecordingRun) -> Told:
@@ -373,12 +386,16 @@ def shown(cell: Told) -> str:
             parts.append(f"error: {output['ename']}: {output['evalue']}")
         else:
             parts.append(f"{kind}: {json.dumps(output.get('data'), sort_keys=True)}")
-    return normal("\n".join(parts))
+    return "\n".join(map(normal, parts))
 
 
 def normal(text: str) -> str:
     """Leave out what is another in each run."""
-    return TIMINGS.sub("<timing>", CELL_FILE.sub("<cell>", ADDRESS.sub("0xADDRESS", text)))
+    if len(text) > MOST_TEXT:  # pictures, whose letters would be taken for anything
+        return f"{len(text)} characters: {hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()}"
+    if "ipykernel_" in text:
+        text = CELL_FILE.sub("<cell>", text)
+    return TIMINGS.sub("<timing>", ADDRESS.sub("0xADDRESS", text))
 
 
 def _both(ours: Told, theirs: Told, view: Callable[[Told], str]) -> str:

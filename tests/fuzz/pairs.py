@@ -943,6 +943,27 @@ FILES = (
         seen_by_chain=False,
     ),
     edit(
+        "database before a file that is never closed",
+        [
+            "N = [3, 9]",
+            "import sqlite3\nwith sqlite3.connect('d.db') as db:\n    db.execute('create table if not exists t (n)')\n    db.execute('insert into t values (1)')\ndb.close()",
+            "f = open('log.txt', 'w')\nf.flush()",
+        ],
+        rerun=[1, 2],
+        seen_by_chain=False,
+    ),
+    edit(
+        "appended file before another one",
+        [
+            "N = [3, 9]",
+            "import pathlib\nwith pathlib.Path('d.txt').open('a') as f: f.write('a')",
+            "open('e.txt', 'w').write('b')",
+        ],
+        {2: "open('e.txt', 'w').write('bc')"},
+        rerun=[1, 2],
+        seen_by_chain=False,
+    ),
+    edit(
         "size of a file",
         ["import os\nprint(os.stat('d.txt').st_size)"],
         files={"d.txt": "1"},

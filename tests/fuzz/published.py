@@ -1,0 +1,174 @@
+"""Notebooks that others have written, and random edits of their cells: constants, operators, lines, whole cells."""
+
+from __future__ import annotations
+
+import ast
+import json
+import random
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from fuzz.harness import Version
+
+MOST_CELLS = 80
+NUMBER = re.compile(r"(?<![\w.\"'])\d+(?![\w.\"'])")
+OPERATOR = re.compile(r" ([-+*<>]|<=|>=|==) ")
+OTHER = {"+": "-", "-": "+", "*": "+", "<": "<=", ">": ">=", "<=": "<", ">=": ">", "==": "!="}
+ASKS_SOMEBODY = re.compile(
+    r"https?://|urllib|requests\.|\binput\(|!\s*(?:pip|curl|wget|git|conda)|%%(?:bash|sh|script)"
+)
+Edit = Callable[["Editor"], str]
+
+
+def notebooks(folders: list[Path]) -> list[Path]:
+    """Return the notebooks below some folders whose cells are Python, are not too many, and ask nobody."""
+    return [path for folder in folders for path in sorted(folder.rglob("*.ipynb")) if sources_of(path)]
+
+
+def sources_of(path: Path) -> list[str]:
+    """Return the sources of a notebook's code cells; none of one that is left out."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        cells = content.get("cells") or [cell for sheet in content.get("worksheets", []) for cell in sheet["cells"]]
+    except (ValueError, AttributeError, UnicodeDecodeError):
+        return []
+    found = []
+    for cell in cells:
+        source = cell.get("source", cell.get("input", ""))
+        text = source if isinstance(source, str) else "".join(source)
+        if cell.get("cell_type") == "code" and text.strip():
+            found.append(text)
+    asks = any(ASKS_SOMEBODY.search(source) for source in found)
+    return [] if asks or len(found) > MOST_CELLS else found
+
+
+def versions_of(path: Path, seed: int, edits: int) -> list[Version]:
+    """Return a notebook and its versions after each of so many edits, the same for the same seed."""
+    editor = Editor(sources_of(path), random.Random(f"{seed} {path.name}"))
+    found = [Version(tuple(editor.cells))]
+    for _ in range(edits):
+        told = editor.edit()
+        found.append(replace(Version(tuple(editor.cells)), edit=told))
+    return found
+
+
+class Editor:
+    """Edits cells at random, one edit at a time."""
+
+    def __init__(self, sources: list[str], chance: random.Random) -> None:
+        self.cells = [(f"c{number}", source) for number, source in enumerate(sources)]
+        self._first, self._chance = list(self.cells), chance
+
+    def edit(self) -> str:
+        """Edit a cell, or undo all edits now and then; return what was done."""
+        if self.cells != self._first and self._chance.random() < 0.1:
+            self.cells = list(self._first)
+            return "all as it was"
+        while True:
+            way = self._chance.choice((_number, _number, _operator, _less, _swap, _comment, _moved, _copied, _gone))
+            told = way(self)
+            if told:
+                return told
+
+    def pick(self) -> int:
+        """Return the position of a cell."""
+        return self._chance.randrange(len(self.cells))
+
+    def choose(self, found: list[re.Match[str]]) -> re.Match[str] | None:
+        """Return one of what was found."""
+        return self._chance.choice(found) if found else None
+
+    def put(self, position: int, source: str, told: str) -> str:
+        """Give a cell another source, unless that is no Python and was before."""
+        cell_id, before = self.cells[position]
+        if source == before or (_parses(before) and not _parses(source)) or not source.strip():
+            return ""
+        self.cells[position] = cell_id, source
+        return f"{told} in {cell_id}"
+
+
+def _parses(source: str) -> bool:
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def _replaced(editor: Editor, pattern: re.Pattern[str], new: Callable[[str], str]) -> str:
+    position = editor.pick()
+    source = editor.cells[position][1]
+    match = editor.choose(list(pattern.finditer(source)))
+    if match is None:
+        return ""
+    was = match[1] if pattern.groups else match[0]
+    at = match.start(1) if pattern.groups else match.start()
+    return editor.put(position, source[:at] + new(was) + source[at + len(was) :], f"{was} became {new(was)}")
+
+
+def _number(editor: Editor) -> str:
+    return _replaced(editor, NUMBER, lambda text: str(int(text) + 1))
+
+
+def _operator(editor: Editor) -> str:
+    return _replaced(editor, OPERATOR, lambda text: OTHER[text])
+
+
+def _less(editor: Editor) -> str:
+    position = editor.pick()
+    lines = editor.cells[position][1].split("\n")
+    gone = editor._chance.randrange(len(lines))
+    return editor.put(position, "\n".join(lines[:gone] + lines[gone + 1 :]), f"line {gone + 1} went")
+
+
+def _swap(editor: Editor) -> str:
+    position = editor.pick()
+    lines = editor.cells[position][1].split("\n")
+    if len(lines) < 2:
+        return ""
+    at = editor._chance.randrange(len(lines) - 1)
+    lines[at : at + 2] = reversed(lines[at : at + 2])
+    return editor.put(position, "\n".join(lines), f"lines {at + 1} and {at + 2} changed places")
+
+
+def _comment(editor: Editor) -> str:
+    position = editor.pick()
+    source = editor.cells[position][1]
+    return "" if source.startswith("%%") else editor.put(position, f"{source}\n# seen", "a comment came")
+
+
+def _moved(editor: Editor) -> str:
+    if len(editor.cells) < 2:
+        return ""
+    at = editor._chance.randrange(len(editor.cells) - 1)
+    editor.cells[at : at + 2] = reversed(editor.cells[at : at + 2])
+    return f"{editor.cells[at + 1][0]} and {editor.cells[at][0]} changed places"
+
+
+def _copied(editor: Editor) -> str:
+    at = editor.pick()
+    cell_id, source = editor.cells[at]
+    if f"{cell_id}b" in dict(editor.cells):
+        return ""
+    editor.cells.insert(at + 1, (f"{cell_id}b", source))
+    return f"{cell_id} came twice"
+
+
+def _gone(editor: Editor) -> str:
+    if len(editor.cells) < 2:
+        return ""
+    cell_id, _ = editor.cells.pop(editor.pick())
+    return f"{cell_id} went"
+
+
+def beside(path: Path, most_bytes: int = 20_000_000) -> Iterator[Path]:
+    """Yield the files of a notebook's folder that it may need, as long as they are not too much."""
+    total = 0
+    for file in sorted(path.parent.rglob("*")):
+        if file.is_file() and file.suffix != ".ipynb" and ".git" not in file.parts:
+            total += file.stat().st_size
+            if total > most_bytes:
+                return
+            yield file
