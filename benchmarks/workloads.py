@@ -15,6 +15,7 @@ from benchmarks.measure import Comparison, Kind
 from benchmarks.tools import BARE, CELLS, NBCLIENT, NBMAKE, NBVAL, ORDINARY, Command
 
 COLLECT_ONLY = "--collect-only"
+EMPTY_TESTS = "pytest, 1000 empty tests"
 ONE_PROCESS = "pytest-cells -n 0"
 TWO_PROCESSES = "pytest-cells -n 2"
 UNOBSERVED = "pytest-cells, cache off"
@@ -143,11 +144,20 @@ def parallel(folder: Path) -> list[Command]:
 
 
 def hits(folder: Path) -> list[Command]:
-    """Prepare a thousand cells that are all cached, against merely collecting them."""
+    """Prepare a thousand cells that are all cached, against merely collecting them, and against tests that do nothing.
+
+    What those take beyond being collected pytest needs for a thousand results of whatever kind.
+    """
     write_trivial(folder, notebooks=50, cells_each=20)
+    ordinary = folder / "ordinary"
+    ordinary.mkdir()
+    for number in range(50):
+        tests = "".join(f"def test_{one}():\n    pass\n\n\n" for one in range(20))
+        ordinary.joinpath(f"test_{number:02}.py").write_text(tests, encoding="utf-8")
     return [
         tools.cells(folder, {"cached": 1000}, first={"passed": 1000}),
         tools.cells(folder, {"collected": 1000}, "--collect-only", tool=COLLECT_ONLY),
+        tools.Command(EMPTY_TESTS, tools.pytest_argv("ordinary"), folder, {"passed": 1000}),
     ]
 
 
@@ -279,6 +289,10 @@ WORKLOADS = (
         "hits",
         "1000 cached cells in 50 notebooks, against collecting them",
         hits,
-        (Comparison(CELLS, COLLECT_ONLY, Kind.RATIO, 1.3),),
+        (
+            Comparison(CELLS, COLLECT_ONLY, Kind.RATIO, 1.3),
+            Comparison(CELLS, EMPTY_TESTS, Kind.RATIO),
+            Comparison(EMPTY_TESTS, COLLECT_ONLY, Kind.RATIO),
+        ),
     ),
 )

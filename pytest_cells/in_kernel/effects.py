@@ -49,6 +49,8 @@ class Effects:
         """What cells above left in files, as long as nothing else has happened to those."""
         self._events: Any = None
         self._environment: Any = os.environ._data  # type: ignore[attr-defined]
+        self._undisturbed = False
+        """Whether nothing has been done since the last cell."""
         self._forget()
 
     def _forget(self) -> None:
@@ -85,12 +87,13 @@ class Effects:
         for generator in self._generators.values():
             generator.begin()
         self._between(self._events.take(self._ignored))
-        for slot in self._slots.values():
-            self._safely(slot.look)
+        if not self._undisturbed:
+            for slot in self._slots.values():
+                self._safely(slot.look)
+            self._leftovers.begin()
         self._slots_before = {name: slot.version for name, slot in self._slots.items()}
         self._variables_before = dict(self._environment)
         self._modules_before = len(sys.modules)
-        self._leftovers.begin()
         self.under_way = True
 
     def end(self, candidates: Any = ()) -> "dict[str, Any]":
@@ -111,7 +114,15 @@ class Effects:
             self.barrier(reason)
         told["modules"], told["module_files"] = modules, self._module_files
         told["volatile"], told["barrier"], told["unwatched"] = self._volatile, self._barrier, unseen
+        self._undisturbed = not self._barrier
         return told
+
+    def disturb(self) -> None:
+        """Note that ambient state may change before the next cell; else it is what it was at the end of the last one.
+
+        What goes on by itself, as a thread does, is told by a barrier.
+        """
+        self._undisturbed = False
 
     def settle(self) -> None:
         """Take what the code that has just ended left as the start; a generator that it seeded stays seeded."""
@@ -119,6 +130,7 @@ class Effects:
         for slot in self._slots.values():
             if slot.begun:
                 self._safely(slot.start)
+        self.disturb()
 
     # -- what is told by those who watch -------------------------------------------------------------------
 

@@ -72,14 +72,16 @@ class Leftovers:
         self._children = self._reaped()
 
     def reasons(self, *, harmless_processes: bool) -> "list[str]":
-        """Return what there is to say against the cell that has ended."""
+        """Return what there is to say against the cell that has ended; the next one begins with what there is now."""
         before, after = self._before, self._look()
         found = [reason for reason, value in after.items() if after is not before and value != before.get(reason)]
         for ident, thread in list(_active.items()):
             if ident not in self._own_threads and not _is_harmless(thread):
                 found.append("a thread is still running: %s" % _text(getattr(thread, "_name", "")))
-        if not harmless_processes and self._reaped() != self._children:
+        children = self._reaped()
+        if not harmless_processes and children != self._children:
             found.append("it starts a process")
+        self._before, self._children = after, children
         if _has_children():
             found.append("a process that was started is still there")
         found += self._tasks()

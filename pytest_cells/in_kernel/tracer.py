@@ -176,6 +176,7 @@ class Tracer:
 
     def answer(self, wishes: "dict[str, Any]") -> "dict[str, Any]":
         """Answer a request that stands beside the notebook's cells."""
+        self._effects.disturb()
         if wishes["request"] == "names_of":
             return self.names_of(wishes["source"])
         if wishes["request"] == "restore":
