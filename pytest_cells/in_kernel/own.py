@@ -122,6 +122,10 @@ class OwnModules:
             self._unsteady[name] = self._callers(source, words) if words else frozenset()
         return self._unsteady[name]
 
+    def says(self, name: str, word: str) -> bool:
+        """Tell whether a word stands in the text of a module."""
+        return word in self._read(name)[0]
+
     @staticmethod
     def _callers(source: str, words: "set[str]") -> "frozenset[str]":
         """Return the words, and the functions and classes of a module whose text has one of them."""

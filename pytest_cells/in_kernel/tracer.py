@@ -21,6 +21,7 @@ from .fingerprints import Walker
 from .libraries import Libraries
 from .own import Executed, OwnModules
 from .unsteady import ANY, FUNCTIONS, LOADERS, NOW, deepest, is_loader, is_unsteady, names_in_text, resolve, text_of
+from .versions import FINALIZES
 
 _HISTORY_NAME = re.compile(r"^(_+|_i+|_i?\d+)$")
 _NAMES_AN_INDEX = re.compile(r"\.names?\s*=[^=]|inplace|setattr|set_names")
@@ -76,6 +77,8 @@ class Tracer:
         self._libraries.changes()
         self._libraries.take_in()
         self._executed = Executed()
+        self._finalizers = False
+        """Whether there may be values that run code when they are dropped."""
         self._components: dict[str, Any] = {}
         """Those around the cell that is judged."""
 
@@ -84,6 +87,7 @@ class Tracer:
     def begin(self, source: str) -> None:
         """Note how things are just before a cell."""
         self._names = self._analyse(source)
+        self._finalizers = self._finalizers or "__del__" in source or "yield" in source
         self._names_indexes = self._names_indexes or _NAMES_AN_INDEX.search(source) is not None
         self._effects.begin()
         self._executed.begin()
@@ -122,7 +126,9 @@ class Tracer:
         for name in closure | may_store:
             if name in after and name not in before:
                 closure |= after[name].reads & before.keys()
-        changed = {name for name in walked if _version(after, name) != _version(before, name)} | gone
+        around = {**before, **after}
+        changed = {name for name in walked if self._version(after, name, around) != self._version(before, name, before)}
+        changed |= gone
         opaque = {name for name in closure if name in after and after[name].digest is None}
         sure = found.overwritten - closure if ok else set()  # a function that ran may have read one before
         joined = {other for name in closure | may_store if name in after for other in after[name].names}
@@ -130,20 +136,24 @@ class Tracer:
             record["barrier"].append("it changes %s in a way that its code does not show" % name)
         fresh = {name for name in may_store - closure - found.loads - found.late if name in changed} | sure
         fresh -= {cut for known in before.values() for cut in known.cuts}  # those that hold it depend on what it was
+        dropped = {name for name in fresh | gone if self._finalizes(name, before)}
+        if dropped:  # code of theirs has run
+            closure |= self._closure(found, before, dropped)
+            fresh -= closure
         reads = (closure | may_store | holders) - fresh
-        record["reads"] = {name: _version(before, name) for name in sorted(reads)}
+        record["reads"] = {name: self._version(before, name, before) for name in sorted(reads)}
         record["alone"] = {name: _others(before, name) for name in sorted(fresh)}
         written = changed | opaque | (sure & bound.keys())
         for name in list(written):
             if name in after:
                 written.update(after[name].names)
-        record["writes"] = {name: _version(after, name) for name in sorted(written)}
+        record["writes"] = {name: self._version(after, name, around) for name in sorted(written)}
         record["uses"] = {
             name: sorted(after[name].reads | after[name].cuts | after[name].stores)
             for name in sorted(written)
             if name in after and (after[name].reads or after[name].cuts)
         }
-        touched, components = {*closure, *written}, {**before, **after}
+        touched, components = {*closure, *written}, around
         self._judge_effects(found, touched, components, record)
         self._judge_steadiness(found, touched, components, record)
         if record.pop("held", False):
@@ -187,13 +197,13 @@ class Tracer:
         """Return the names that a source may touch, and why it may touch others, before it is run."""
         found = self._analyse(source)
         if found is None:
-            return {"names": [], "any": ["its source is no Python that can be read"]}
+            return {"names": [], "overwritten": [], "any": ["its source is no Python that can be read"]}
         record: dict[str, Any] = {"volatile": [], "barrier": []}
         self._judge_source(found, record)
         if _WRITES_FILES.search(source):
             record["barrier"].append("it may write files")
         touched = (found.loads | found.stores | found.late | found.inner_stores | found.deletes) - found.overwritten
-        return {"names": sorted(touched), "any": record["barrier"]}
+        return {"names": sorted(touched), "overwritten": sorted(found.overwritten), "any": record["barrier"]}
 
     def restore(self, path: str, digest: str) -> "dict[str, Any]":
         """Load what was dumped into a file; return the Versions of the names that are bound then."""
@@ -212,7 +222,7 @@ class Tracer:
         after = self._walk(set(restored), whole=False)
         self._known.update(after)
         self._identities.update({name: id(self._namespace[name]) for name in restored})
-        return {name: _version(after, name) for name in restored}
+        return {name: self._version(after, name, self._known) for name in restored}
 
     def set_slots(self, slots: "dict[str, str]") -> "list[str]":
         """Set ambient states; return the slots that could not be set."""
@@ -460,6 +470,29 @@ class Tracer:
             return told if isinstance(inner, (type, types.FunctionType)) and len(rest) > 1 else None
         return None if rest and (name, rest[0]) in _SETTABLE else told
 
+    def _version(self, components: "dict[str, Any]", name: str, around: "dict[str, Any]") -> "str | None":
+        """Return the Version of a name, None where it is not bound; `^` marks one that runs code when it is dropped."""
+        component = components.get(name)
+        if component is None:
+            return None
+        value = component.digest if component.digest is not None else "?%s" % component.opaque
+        if self._finalizes(name, around):
+            value += FINALIZES
+        return value if len(component.names) == 1 else "%s&%s" % (value, ",".join(component.names))
+
+    def _finalizes(self, name: str, components: "dict[str, Any]") -> bool:
+        """Tell whether code of the notebook or its modules may run when a value is dropped."""
+        own = self._modules.names
+        component = components.get(name) if self._finalizers or own else None
+        if component is None:
+            return False
+        if component.opaque is not None and "generator" in component.opaque:
+            return True
+        for other in (name, *component.names, *component.cuts, *component.reads):
+            if other in components and "__del__" in components[other].codes:
+                return True
+        return any(one.partition(".")[0] in component.packages and self._modules.says(one, "__del__") for one in own)
+
     def _packages(self, names: "set[str]", components: "dict[str, Any]") -> "frozenset[str]":
         found: set[str] = set()
         for name in names:
@@ -544,15 +577,6 @@ def _module_of(value: Any) -> str:
 def _codes(names: "set[str]", components: "dict[str, Any]") -> "set[str]":
     """Return what the notebook's own code in the components of names is called."""
     return {code for name in names if name in components for code in components[name].codes}
-
-
-def _version(components: "dict[str, Any]", name: str) -> "str | None":
-    """Return the Version of a name, None where it is not bound."""
-    component = components.get(name)
-    if component is None:
-        return None
-    value = component.digest if component.digest is not None else "?%s" % component.opaque
-    return value if len(component.names) == 1 else "%s&%s" % (value, ",".join(component.names))
 
 
 def _others(components: "dict[str, Any]", name: str) -> str:

@@ -22,6 +22,8 @@ collector: Any = gc
 ABSENT = "absent"
 FOLDER = "folder"
 LISTING = "list:"
+FINALIZES = "^"
+"""Marks, behind its digest, the Version of a variable whose value runs code of the notebook when it is dropped."""
 UNLISTED = frozenset({"__pycache__", ".pytest_cache"})
 """What comes and goes by testing alone is no part of a listing."""
 TRANSIENT_VARIABLES = frozenset(

@@ -22,7 +22,7 @@ from pytest_cells.kernels.processes import open_for_writing
 from pytest_cells.live import Filter, LiveKernel
 from pytest_cells.model import Cell, Json, Notebook, Outcome
 from pytest_cells.settings import Settings
-from pytest_cells.tracing.record import Record, inputs_of, read_record, writes_of
+from pytest_cells.tracing.record import Record, finalizes, inputs_of, read_record, writes_of
 from pytest_cells.tracing.seal import Sealer
 from pytest_cells.tracing.walk import Step, TraceWalk
 from pytest_cells.tracing.way import Replay, Restore, Way, find_way, reachable
@@ -152,7 +152,8 @@ class TracedKernel(LiveKernel):
             for name in step.writes:
                 uses.pop(name.partition(":")[2], None)
             uses.update(step.trace.uses)
-        needed = reachable(told.get("names", []), uses, versions)
+        dropped = [name for name in told.get("overwritten", []) if finalizes(versions.get(f"var:{name}", ABSENT))]
+        needed = reachable([*told.get("names", []), *dropped], uses, versions)
         traces = {
             index: self._traces.steps[index].trace for index in range(first, cell.index) if index in self._traces.steps
         }

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_cells.cache.trace import ABSENT, HISTORY, Version, digest_of
+from pytest_cells.in_kernel.versions import FINALIZES
 from pytest_cells.model import Json
 from pytest_cells.plan import State
 
@@ -118,9 +119,14 @@ def lineage(version: str | None, key: str) -> Version:
         return ABSENT
     if not version.startswith("?"):
         return version
-    members = version.partition("&")[2]
-    made = digest_of([version, key])[:32]
+    value, _, members = version.partition("&")
+    made = digest_of([version, key])[:32] + (FINALIZES if value.endswith(FINALIZES) else "")
     return f"~{made}&{members}" if members else f"~{made}"
+
+
+def finalizes(version: Version) -> bool:
+    """Tell whether a value runs code when it is dropped."""
+    return version.partition("&")[0].endswith(FINALIZES)
 
 
 def members_of(name: str, version: Version) -> tuple[str, ...]:
@@ -130,8 +136,13 @@ def members_of(name: str, version: Version) -> tuple[str, ...]:
 
 
 def alone_version(name: str, state: State) -> Version:
-    """Return which other names share mutable objects with a variable now."""
+    """Return what of a variable matters to a cell that overwrites it: which other names share mutable objects with it.
+
+    Of one that runs code when it is dropped all matters.
+    """
     version = state.versions.get(f"var:{name}", ABSENT)
+    if finalizes(version):
+        return version
     return ",".join(other for other in members_of(name, version) if other != name)
 
 

@@ -963,6 +963,53 @@ FILES = (
         rerun=[1, 2],
         seen_by_chain=False,
     ),
+    cells(
+        "object that tells when it is dropped",
+        ["x = 1", "class Told:\n    def __del__(self):\n        print('gone')\n", "print(x)\no = 2"],
+        ["x = 1", "class Told:\n    def __del__(self):\n        print('gone')\no = Told()", "print(x)\no = 2"],
+        rerun=[1, 2],
+        seen_by_chain=False,
+    ),
+    cells(
+        "object that tells something else when it is dropped",
+        ["x = 1", "class Told:\n    def __del__(self):\n        print('gone')\no = Told()", "print(x)\no = 2"],
+        [
+            "x = 1",
+            "class Told:\n    def __del__(self):\n        print('gone')\no = Told()".replace("gone", "lost"),
+            "print(x)\no = 2",
+        ],
+        rerun=[1, 2],
+        seen_by_chain=False,
+    ),
+    cells(
+        "object in a list that tells when it is dropped",
+        ["x = 1", "class Told:\n    def __del__(self):\n        print('gone')\no = []", "print(x)\no = 2"],
+        ["x = 1", "class Told:\n    def __del__(self):\n        print('gone')\no = [Told()]", "print(x)\no = 2"],
+        rerun=[1, 2],
+        seen_by_chain=False,
+    ),
+    cells(
+        "generator that is dropped",
+        [
+            "x = 1",
+            "def g():\n    try:\n        yield 1\n    finally:\n        print('end')\no = g()",
+            "print(x)\no = 2",
+        ],
+        [
+            "x = 1",
+            "def g():\n    try:\n        yield 1\n    finally:\n        print('end')\no = g()\nnext(o)",
+            "print(x)\no = 2",
+        ],
+        rerun=[1, 2],
+        seen_by_chain=False,
+    ),
+    cells(
+        "object before the cell that drops it is edited",
+        ["x = 1", "class Told:\n    def __del__(self):\n        print('gone')\no = Told()", "print(x)\no = 2"],
+        ["x = 1", "class Told:\n    def __del__(self):\n        print('gone')\no = Told()", "print(x, x)\no = 2"],
+        rerun=[2],
+        seen_by_chain=False,
+    ),
     edit(
         "size of a file",
         ["import os\nprint(os.stat('d.txt').st_size)"],
