@@ -137,6 +137,8 @@ _OPAQUE_BASES = {
     ("traitlets.traitlets", "HasTraits"): None,
 }
 """Kinds of values, by a base of their type, that have no digest, and the word for them (None: the type's name)."""
+_MOST_SORTED = 400_000
+"""Of so many items a set is put in order within the time that there is for a name: nothing interrupts sorting."""
 _IN_MEMORY = frozenset([("_io", "BytesIO"), ("_io", "StringIO")])
 
 
@@ -806,6 +808,8 @@ class _Walk:
     def set_items(self, items: "list[Any]") -> None:
         """Write the items of a set, in an order that is the same everywhere."""
         self.part.size += 40 * len(items)
+        if len(items) > _MOST_SORTED:
+            raise Opaque("too large")
         if _plain(self, items, self.kinds(items)):
             self.out.append(_SET + b"\2" + _dumps(sorted([_dumps(item, 2) for item in items]), 2))
             return
@@ -1158,7 +1162,9 @@ class _Walk:
                     self.unproven.add(self.number)
                     raise Opaque("too large")
             for start in range(0, len(go), 1024):
-                more += _referents(*go[start : start + 1024])
+                found = _referents(*go[start : start + 1024])
+                if len(found) < 256 or not self.kinds(found) <= _ATOMS:
+                    more += found
             level = more
         self.keep.append(seen)
 

@@ -542,6 +542,13 @@ def test_over_budget_everything_unproven_is_joined() -> None:
     assert ("b",) == found["b"].names
 
 
+def test_large_sets_are_opaque() -> None:
+    """To put a set in order takes longer than there is time for a name, however large the set is."""
+    namespace = kinds.namespace_of("few = set(range(400_000)); many = set(range(400_001)); other = [1]")
+    found = {c.names: c.opaque for c in kinds.walker_module().Walker(namespace).walk(["few", "many", "other"], 60.0)}
+    assert {("few",): None, ("many",): "too large", ("other",): None} == found
+
+
 def test_objects_that_fail_are_opaque() -> None:
     """A library's hook that raises gives a reason, not an error."""
     import json
