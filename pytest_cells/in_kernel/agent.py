@@ -24,7 +24,7 @@ _written: "set[str]" = set()
 # Kept from before the notebook's first cell: a cell may replace what it likes.
 _abspath, _fspath, _fsdecode, _dumps = os.path.abspath, os.fspath, os.fsdecode, json.dumps
 _poll: Any = getattr(select, "poll", None)
-_sleep, _open, _frame = time.sleep, open, sys._getframe
+_sleep, _clock, _open, _frame = time.sleep, time.monotonic, open, sys._getframe
 _open_low, _read_low, _close_low = os.open, os.read, os.close
 _set_aside = [True] if gc.get_freeze_count() else []
 _MOST_WAITS = 100
@@ -110,6 +110,7 @@ class _Observer:
         self._tracer: Any = None
         self._wishes: dict[str, Any] = {}
         self._under_way = False
+        self._began = 0.0
 
     def begin(self, parent: Any) -> None:
         """Look at a request just before it is executed."""
@@ -121,12 +122,15 @@ class _Observer:
             if self._tracer is None:
                 self._tracer = _tracer(self._wishes)
             self._tracer.begin(parent["content"]["code"])
-            self._under_way = True
+            self._under_way, self._began = True, _clock()
 
-    def end(self, *, ok: bool) -> "dict[str, Any]":
-        """Return what is to be told with the reply."""
+    def end(self, parent: Any, *, ok: bool) -> "dict[str, Any]":
+        """Return what is to be told with the reply; of a cell that may reach its time limit, tell its end at once."""
         if self._under_way:
             self._under_way = False
+            if (_clock() - self._began) * 10 > self._wishes.get("limit_s", float("inf")) - 30:
+                kernel = sys.modules["IPython"].get_ipython().kernel
+                kernel.session.send(kernel.iopub_socket, __name__, {}, parent=parent)
             if self._wishes.get("setup"):
                 self._tracer.settle()
                 return {}
@@ -297,7 +301,7 @@ def _tell_with_replies() -> None:
             if isinstance(reply_content.get("evalue"), str):
                 reply_content["evalue"] = _cut(reply_content["evalue"])
             try:
-                more = observer.end(ok=reply_content.get("status") == "ok")
+                more = observer.end(parent, ok=reply_content.get("status") == "ok")
             except Exception as problem:
                 more = {"problem": "%s: %s" % (type(problem).__name__, problem)}
             for pipe in pipes:

@@ -37,6 +37,8 @@ class OwnModules:
         """By folder, whether the modules in it are the user's own."""
         self._texts: dict[str, tuple[str, Any]] = {}
         self._effects: dict[str, list[str]] = {}
+        self._finalizing: tuple[frozenset[str], frozenset[str]] = frozenset(), frozenset()
+        """The packages whose text says `__del__`, and the modules in which that was looked for."""
         self._unsteady: dict[str, frozenset[str]] = {}
 
     def look(self) -> None:
@@ -122,9 +124,12 @@ class OwnModules:
             self._unsteady[name] = self._callers(source, words) if words else frozenset()
         return self._unsteady[name]
 
-    def says(self, name: str, word: str) -> bool:
-        """Tell whether a word stands in the text of a module."""
-        return word in self._read(name)[0]
+    def with_finalizers(self, packages: "Iterable[str]") -> bool:
+        """Tell whether a class of some package may have a `__del__`."""
+        if len(self._finalizing[1]) != len(self.names):
+            found = {name.partition(".")[0] for name in self.names if "__del__" in self._read(name)[0]}
+            self._finalizing = frozenset(found), frozenset(self.names)
+        return not self._finalizing[0].isdisjoint(packages)
 
     @staticmethod
     def _callers(source: str, words: "set[str]") -> "frozenset[str]":

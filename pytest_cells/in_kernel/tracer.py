@@ -78,7 +78,7 @@ class Tracer:
         self._libraries.take_in()
         self._executed = Executed()
         self._finalizers = False
-        """Whether there may be values that run code when they are dropped."""
+        """Whether the notebook may have classes with `__del__`."""
         self._components: dict[str, Any] = {}
         """Those around the cell that is judged."""
 
@@ -87,7 +87,7 @@ class Tracer:
     def begin(self, source: str) -> None:
         """Note how things are just before a cell."""
         self._names = self._analyse(source)
-        self._finalizers = self._finalizers or "__del__" in source or "yield" in source
+        self._finalizers = self._finalizers or "__del__" in source
         self._names_indexes = self._names_indexes or _NAMES_AN_INDEX.search(source) is not None
         self._effects.begin()
         self._executed.begin()
@@ -482,16 +482,17 @@ class Tracer:
 
     def _finalizes(self, name: str, components: "dict[str, Any]") -> bool:
         """Tell whether code of the notebook or its modules may run when a value is dropped."""
-        own = self._modules.names
-        component = components.get(name) if self._finalizers or own else None
+        component = components.get(name)
         if component is None:
             return False
         if component.opaque is not None and "generator" in component.opaque:
             return True
-        for other in (name, *component.names, *component.cuts, *component.reads):
+        if self._modules.with_finalizers(component.packages):
+            return True
+        for other in () if not self._finalizers else (name, *component.names, *component.cuts, *component.reads):
             if other in components and "__del__" in components[other].codes:
                 return True
-        return any(one.partition(".")[0] in component.packages and self._modules.says(one, "__del__") for one in own)
+        return False
 
     def _packages(self, names: "set[str]", components: "dict[str, Any]") -> "frozenset[str]":
         found: set[str] = set()

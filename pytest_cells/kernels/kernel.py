@@ -376,6 +376,8 @@ class Kernel:
         began = time.monotonic()
         collector = self._wire.collector()
         request = ""
+        if timeout and wishes is not None and wishes.get("trace"):
+            wishes = {**wishes, "limit_s": timeout}
         reply: Message | None = None
         try:
             self._check_alive()
@@ -395,7 +397,8 @@ class Kernel:
             raise CellInterrupted(self._interrupted(waiting, collector, began)) from None
         if reply is None:
             return self._timed_out(request, collector, began, timeout)
-        return self._judged(reply, collector, _ms_since(began))
+        spent_ms = _ms_since(began) if self._wire.ended is None else (self._wire.ended - began) * 1000
+        return self._judged(reply, collector, spent_ms)
 
     def _check_alive(self) -> None:
         if self._manager is None:

@@ -25,6 +25,8 @@ NUDGE_S = 0.25
 IDLE_GRACE_S = 30.0
 """How long after its reply a kernel may take to say that it is idle."""
 AGENT_GRACE_S = 30.0
+OBSERVING_S = 60.0
+"""How long the agent may take, once a cell has ended, to tell what it observed: that is none of the cell's time."""
 MOST_AT_ONCE = 200
 """How many messages of one socket are taken before time and process are looked at again."""
 LAST_WORDS_S = 0.02
@@ -97,6 +99,8 @@ class Wire:
         self._client, self._check_alive, self._interrupts = client, check_alive, interrupts
         """`check_alive` raises KernelLost where the process has ended."""
         self._max_output_bytes = max_output_bytes
+        self.ended: float | None = None
+        """When the last cell ended (monotonic), where the agent told that before the reply."""
         self._begun = ""
         """The last request of which the kernel has told more than that it is busy."""
         client.start_channels(stdin=False, hb=False)
@@ -168,6 +172,7 @@ class Wire:
         reply: Message | None = None
         idle = False
         lost: KernelLost | None = None
+        self.ended = None
         while reply is None or not idle:
             if reply is None:
                 self._interrupts.raise_if_seen()
@@ -182,6 +187,9 @@ class Wire:
                         _ = message.content  # read now, so that what is wrong with it is seen here
                         reply = message
                         deadline = time.monotonic() + IDLE_GRACE_S
+                    elif message.kind == in_kernel.AGENT_MODULE:
+                        self.ended = time.monotonic()
+                        deadline = self.ended + OBSERVING_S
                     elif message.kind == "status":
                         idle = idle or message.content.get("execution_state") == "idle"
                     else:

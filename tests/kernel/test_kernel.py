@@ -215,6 +215,30 @@ def test_files_left_open_are_whole_after_the_end(pool, tmp_path, traced):
     assert "all of it" == (tmp_path / "kept.txt").read_text()
 
 
+SLOW_AGENT = """
+import sys, time
+Tracer = sys.modules["_pytest_cells_agent.tracer"].Tracer
+def end(self, wishes, *, ok, end=Tracer.end, sleep=time.sleep):
+    sleep(1.5)
+    return end(self, wishes, ok=ok)
+Tracer.end = end
+"""
+
+
+def test_time_limit_is_the_cells_own(pool, tmp_path):
+    """What observing takes counts neither for a cell's time limit nor as its duration."""
+    wishes = {"trace": True, "agent": str(AGENT.parent), "project": str(tmp_path)}
+    kernel = pool.start(PYTHON, tmp_path, 60)
+    kernel.execute("x = 1", timeout=30, wishes=wishes)
+    assert "ok" == run(kernel, SLOW_AGENT).verdict
+    outcome = kernel.execute("x = 2", timeout=1, wishes=wishes)
+    assert ("ok", True) == (outcome.verdict, outcome.duration_ms < 1000)
+    assert "x" in outcome.observed["writes"]
+    outcome = kernel.execute("import time; time.sleep(60)", timeout=1, wishes=wishes)
+    assert "CellTimeout" == outcome.error.ename
+    pool.stop(kernel)
+
+
 def test_observing_loads_nothing_of_ipython(pool, tmp_path):
     """Magics that IPython loads when they are first used are not loaded by looking at which there are."""
     kinds = "sorted({str(type(magic)) for magic in named.values()})"
