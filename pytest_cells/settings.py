@@ -112,6 +112,8 @@ class Settings:
     artifacts: ArtifactSettings = field(default_factory=ArtifactSettings)
     shared_run: bool = False
     """Whether other processes may run other notebooks of the same project at the same time."""
+    controller: int | None = None
+    """The number of the process of which this one is a worker: what it writes is none of a cell's doing."""
 
     def working_folder(self, notebook: Notebook) -> Path:
         """Return the working directory of a notebook's kernel."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +138,7 @@ def read_settings(config: pytest.Config) -> Settings:
                 max_mb=_number(config, "cells_max_artifact_mb", 50.0),
             ),
             shared_run=worker_count(config) > 1,
+            controller=os.getppid() if hasattr(config, "workerinput") else None,
         )
     except SettingsError as error:
         raise pytest.UsageError(str(error)) from None

@@ -395,7 +395,8 @@ class TracedKernel(LiveKernel):
     def _agent(self) -> Json:
         """Return where the agent finds the rest of itself, and what it watches."""
         if self._watched is None:
-            processes = (os.getpid(), os.getppid()) if self._settings.shared_run else (os.getpid(),)
+            controller = self._settings.controller
+            processes = (os.getpid(),) if controller is None else (os.getpid(), controller)
             ignored = open_for_writing(processes) or []  # what pytest itself writes, such as its own output
             if self._store is not None:
                 ignored.append(str(self._store.folder))

@@ -58,6 +58,36 @@ def test_same_report(three):
     assert (4, 2) == (reports[0][1], reports[0][3])  # the failure is confirmed in a kernel of its own
 
 
+WRITES_ALL_THE_TIME = """
+import threading
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):
+        config.log, config.end = open("session.log", "w"), threading.Event()
+        config.thread = threading.Thread(target=write, args=(config,))
+        config.thread.start()
+
+def write(config):
+    while not config.end.wait(0.005):
+        print("a line", file=config.log, flush=True)
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        config.end.set()
+        config.thread.join()
+        config.log.close()
+"""
+
+
+@pytest.mark.parametrize("workers", ["0", "1", "2"])
+def test_what_pytest_writes_is_no_cells_doing(cells_project, workers):
+    """A file in the project that pytest's own process has open, as its redirected output is, belongs to no cell."""
+    cells_project.file("conftest.py", WRITES_ALL_THE_TIME)
+    cells_project.notebook("a.ipynb", "import time\ntime.sleep(0.1)", "x = 1")
+    assert ["ok", "ok"] == cells_project.run("-n", workers, subprocess=True).statuses("a.ipynb")
+    assert ["cached", "cached"] == cells_project.run("-n", workers, subprocess=True).statuses("a.ipynb")
+
+
 def test_failure_text(cells_project):
     """A failure on a worker is shown as one without workers, colours included."""
     cells_project.notebook("a.ipynb", "1/0")
