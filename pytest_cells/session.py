@@ -51,6 +51,7 @@ class Session:
         self.interrupted: CellFacts | None = None
         """The cell that was under way when the user stopped the run."""
         self._nothing_hits: bool | None = None
+        self._edited: dict[Path, bool] = {}
         self._runs: dict[Path, NotebookRun] = {}
 
     def __enter__(self) -> Session:
@@ -94,8 +95,14 @@ class Session:
         when the kernel is needed.
         """
         with contextlib.suppress(Exception):
-            if self._surely_executes() or self._is_edited(notebook):
+            if self._surely_executes() or self._was_edited(notebook):
                 self.executor.prepare(notebook)
+
+    def _was_edited(self, notebook: Notebook) -> bool:
+        """Tell whether a notebook was edited before this session: asked with each cell of the one before it."""
+        if notebook.path not in self._edited:
+            self._edited[notebook.path] = self._is_edited(notebook)
+        return self._edited[notebook.path]
 
     def _is_edited(self, notebook: Notebook) -> bool:
         """Tell whether there is no result of some cell's source; only of those that were edited is that asked."""

@@ -100,3 +100,17 @@ def test_a_cell_that_is_skipped_or_blank(expects):
 def test_chain(expects):
     """On the other rung that is found out in turn."""
     assert not expects([ONE], [a_cell("x = 2", 0, "one")], rung="chain")
+
+
+def test_an_edit_is_looked_for_once(tmp_path, executor, monkeypatch):
+    """A session expects the next notebook with every cell of the one before it."""
+    asked = []
+    monkeypatch.setattr(Store, "get_record", lambda self, name: asked.append(name))
+    store = Store(tmp_path / "store")
+    store.put_trace(a_trace(lookup=trace_lookup(ONE, IDENTITY, "jupyter")))
+    settings = Settings(tmp_path, CacheSettings(store.folder), KernelSettings())
+    with Session(settings, executor=executor) as session:
+        for _ in range(3):
+            session.expect(a_notebook(Path("nb.ipynb"), ONE, TWO))
+    assert ["nb.ipynb"] == asked
+    assert ["nb.ipynb"] * 3 == executor.prepared
