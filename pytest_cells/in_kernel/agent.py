@@ -31,6 +31,10 @@ _MOST_WAITS = 100
 _QUIET_ROUNDS = 4
 _PAUSE_S = 0.0005
 _LONGEST_ERROR = 19_900
+_SHORT_LIMIT_S = 30
+"""Cells with a time limit of less tell their end always."""
+_MOST_OBSERVING = 10
+"""How many times longer than the cell itself it may take, beyond that, to tell what it did."""
 
 
 def _note(*paths: Any) -> None:
@@ -128,7 +132,8 @@ class _Observer:
         """Return what is to be told with the reply; of a cell that may reach its time limit, tell its end at once."""
         if self._under_way:
             self._under_way = False
-            if (_clock() - self._began) * 10 > self._wishes.get("limit_s", float("inf")) - 30:
+            took_s, limit_s = _clock() - self._began, self._wishes.get("limit_s", float("inf"))
+            if took_s * _MOST_OBSERVING > limit_s - _SHORT_LIMIT_S:
                 kernel = sys.modules["IPython"].get_ipython().kernel
                 kernel.session.send(kernel.iopub_socket, __name__, {}, parent=parent)
             if self._wishes.get("setup"):

@@ -398,7 +398,10 @@ class _End:
     files that are closed by it. Where then still some file is open for writing Python does it all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, agent: "dict[str, Any]") -> None:
+        """Begin with the modules of the agent, by the last words of their names."""
+        self._held: Any = agent.get("held")
+        self._own: Any = agent.get("own")
         self._loaded = frozenset(sys.modules)
         """What the server has loaded."""
         self._pid = os.getpid()
@@ -406,8 +409,8 @@ class _End:
 
     def __call__(self) -> None:
         """End the process, or return where something is left to do. Nothing of the kernel's own runs afterwards."""
-        if os.getpid() != self._pid or not _told:
-            return  # a child that a cell has forked, and that came this far
+        if os.getpid() != self._pid or not _told or self._held is None or self._own is None:
+            return  # a child that a cell has forked, and that came this far; or there is not all of the agent
         try:
             importlib.import_module("threading")._shutdown()
             importlib.import_module("atexit")._run_exitfuncs()
@@ -417,7 +420,7 @@ class _End:
                 if hasattr(sys, name):
                     setattr(sys, name, None)
             self._take_apart()
-            nothing_left = not self._writes()
+            nothing_left = next(self._held.open_for_writing(self._counts), None) is None
         except Exception:  # Python itself tells, or passes over it
             return
         if nothing_left:
@@ -437,31 +440,18 @@ class _End:
 
     def _modules(self) -> "list[Any]":
         """Return the modules loaded since the fork that are neither Python's nor installed, last ones first."""
-        import sysconfig
-
-        library = "%s%s" % (sysconfig.get_path("stdlib"), os.sep)
+        own = self._own.OwnModules()
         found = []
         for name, module in reversed(list(sys.modules.items())):
             path = getattr(module, "__file__", None)
-            own = isinstance(path, str) and not path.startswith(library) and "site-packages" not in path
-            if own and name not in self._loaded and isinstance(module, type(sys)):
+            loaded_since = name not in self._loaded and isinstance(module, type(sys))
+            if loaded_since and isinstance(path, str) and own.is_own_file(path):
                 found.append(module)
         return found
 
-    def _writes(self) -> bool:
-        """Tell whether a file of the file system is open for writing, but for what the kernel was started with."""
-        for number in os.listdir(_DESCRIPTORS):
-            try:
-                target = os.readlink("%s/%s" % (_DESCRIPTORS, number))
-                if target[:1] != "/" or target.startswith("/dev/") or target in self._outputs:
-                    continue
-                with open("/proc/self/fdinfo/%s" % number) as info:
-                    flags = info.read().partition("flags:")[2].split()[0]
-            except FileNotFoundError:
-                continue  # what was open to list the others
-            if int(flags, 8) & os.O_ACCMODE != os.O_RDONLY:
-                return True
-        return False
+    def _counts(self, path: str) -> bool:
+        """Tell whether it matters that a file is open: not one that the kernel was started with."""
+        return not path.startswith("/dev/") and path not in self._outputs
 
 
 class _WhenReady:
@@ -590,7 +580,13 @@ def main() -> "tuple[Any, ...] | None":
         kernel = _Kernel(connection, agent, aside, numbers)
         kernel.enter(request)
         kernel.prepare(request, spec, measured=measured)
-        return _End(), (launcher, sys.modules["__main__"].__dict__, None, "__main__", spec)
+        return _End({name.rpartition(".")[2]: module for name, module in aside.items()}), (
+            launcher,
+            sys.modules["__main__"].__dict__,
+            None,
+            "__main__",
+            spec,
+        )
     import shutil
 
     shutil.rmtree(folder, ignore_errors=True)

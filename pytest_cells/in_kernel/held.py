@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from .versions import PRIVATE_BUILTINS, system
 
@@ -40,21 +40,8 @@ class Held:
     def _look(self, *, maps: bool) -> "frozenset[str]":
         if not self._told:
             return frozenset()
-        return frozenset([*self._open(), *(self._mapped() if maps else ())])
-
-    def _open(self) -> "list[str]":
-        found = []
-        for number in _listdir(_DESCRIPTORS):
-            try:
-                path = _readlink("%s/%s" % (_DESCRIPTORS, number))  # type: ignore[misc]
-                if path[:1] != "/" or not self._counts(path):
-                    continue
-                flags = _content("/proc/self/fdinfo/%s" % number).partition(b"flags:")[2].split()[0]
-                if int(flags, 8) & os.O_ACCMODE != os.O_RDONLY and stat.S_ISREG(_stat(path).st_mode):
-                    found.append(path)
-            except (OSError, ValueError, IndexError):
-                continue  # closed meanwhile, or removed: whatever is written to it nobody will see
-        return found
+        still_there = filter(is_regular, open_for_writing(self._counts))
+        return frozenset([*still_there, *(self._mapped() if maps else ())])
 
     def _mapped(self) -> "list[str]":
         """Return the files of which a change in memory is one in the file."""
@@ -66,6 +53,31 @@ class Held:
                 if self._counts(path):
                     found.append(path)
         return found
+
+
+def open_for_writing(counts: "Callable[[str], bool]", process: "int | str" = "self") -> "Iterator[str]":
+    """Yield the paths that count of what a process has open for writing: files, devices, named pipes, deleted files.
+
+    Raises OSError where there is no such process, or the system does not tell.
+    """
+    for number in _listdir("/proc/%s/fd" % process):
+        try:
+            path = _readlink("/proc/%s/fd/%s" % (process, number))  # type: ignore[misc]
+            if path[:1] != "/" or not counts(path):
+                continue  # a socket or pipe
+            flags = _content("/proc/%s/fdinfo/%s" % (process, number)).partition(b"flags:")[2].split()[0]
+            if int(flags, 8) & os.O_ACCMODE != os.O_RDONLY:
+                yield path
+        except (OSError, ValueError, IndexError):
+            continue  # closed meanwhile, as what is open to list the others
+
+
+def is_regular(path: str) -> bool:
+    """Tell whether there is a regular file; whatever is written to one that was removed nobody will see."""
+    try:
+        return stat.S_ISREG(_stat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _content(path: str) -> bytes:

@@ -115,6 +115,11 @@ class Libraries:
         self._registered = registered
         return changed
 
+    def settle(self) -> None:
+        """Take everything for how it has always been."""
+        self.changes()
+        self.take_in()
+
     def _look(self) -> "list[Any]":
         if self._ctypes is not None:
             return list(map(operator.attrgetter("value"), self._readers))

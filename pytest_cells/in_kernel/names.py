@@ -16,6 +16,7 @@ from .unsteady import (
     dotted,
     durations,
     given_names,
+    imported_names,
     in_full,
     names_in_text,
     timers,
@@ -202,16 +203,10 @@ def _patches(part: ast.AST, aliases: "dict[str, str]") -> "list[tuple[str, ...]]
 
 def _aliases(part: ast.AST) -> "dict[str, str]":
     """Return by local name the modules that a piece of code imports, marked as such."""
-    found = {}
+    found: dict[str, str] = {}
     for node in ast.walk(part):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                found[alias.asname or alias.name.partition(".")[0]] = STORE + (
-                    alias.name if alias.asname else alias.name.partition(".")[0]
-                )
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                found[alias.asname or alias.name] = STORE + (node.module or "")
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found.update((name, module) for name, module, _ in imported_names(node))
     return found
 
 

@@ -67,6 +67,10 @@ class OwnModules:
         path = module.__dict__.get("__file__")
         if type(path) is not str or name == "__main__" or name.partition(".")[0] in (_AGENT, "__mp_main__"):
             return False
+        return self.is_own_file(path)
+
+    def is_own_file(self, path: str) -> bool:
+        """Tell whether a module's file is the user's own."""
         folder = (os.path.realpath(path) if _is_link(path) else path).rpartition(os.sep)[0]
         if folder not in self._folders:
             real = os.path.realpath(folder)

@@ -20,7 +20,19 @@ from .files import installed_folders
 from .fingerprints import Walker
 from .libraries import Libraries
 from .own import Executed, OwnModules
-from .unsteady import ANY, FUNCTIONS, LOADERS, NOW, deepest, is_loader, is_unsteady, names_in_text, resolve, text_of
+from .unsteady import (
+    ANY,
+    FUNCTIONS,
+    LOADERS,
+    NOW,
+    deepest,
+    is_loader,
+    is_unsteady,
+    name_of_module,
+    names_in_text,
+    resolve,
+    text_of,
+)
 from .versions import FINALIZES
 
 _HISTORY_NAME = re.compile(r"^(_+|_i+|_i?\d+)$")
@@ -74,8 +86,7 @@ class Tracer:
         self._words: dict[str, set[str]] = {}
         """The words of the cells that define functions and classes, by the names of those."""
         self._modules, self._libraries = _prepared.pop() if _prepared else _first_look()
-        self._libraries.changes()
-        self._libraries.take_in()
+        self._libraries.settle()
         self._executed = Executed()
         self._finalizers = False
         """Whether the notebook may have classes with `__del__`."""
@@ -179,8 +190,7 @@ class Tracer:
         self._effects.settle()
         self._own = {name: id(value) for name, value in self._namespace.items()}
         self._modules.look()
-        self._libraries.changes()
-        self._libraries.take_in()
+        self._libraries.settle()
 
     # -- bringing state back -------------------------------------------------------------------------------
 
@@ -217,8 +227,7 @@ class Tracer:
             raise ValueError("the snapshot is altered")
         restored = load(self._namespace, content)
         self._effects.loaded_meanwhile()
-        self._libraries.changes()
-        self._libraries.take_in()
+        self._libraries.settle()
         after = self._walk(set(restored), whole=False)
         self._known.update(after)
         self._identities.update({name: id(self._namespace[name]) for name in restored})
@@ -388,7 +397,7 @@ class Tracer:
             return None if known or not hasattr(builtins, path[0]) else "it calls %s for its effect" % shown
         rest = list(path[1:])
         if isinstance(value, types.ModuleType):
-            name = text_of(types.ModuleType.__getattribute__(value, "__dict__").get("__name__"))
+            name = name_of_module(value)
             return self._called(name, rest, shown)
         if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
             name = _module_of(value)
@@ -436,7 +445,7 @@ class Tracer:
         if words:
             return None
         if isinstance(value, types.ModuleType):
-            name = text_of(types.ModuleType.__getattribute__(value, "__dict__").get("__name__"))
+            name = name_of_module(value)
             harmless = name in self._modules.names or reading.HARMLESS.get(name, ()) is None
             return None if harmless else "it hands on the module %s" % name
         if isinstance(value, (types.FunctionType, types.BuiltinFunctionType)):
@@ -458,7 +467,7 @@ class Tracer:
         elif value is missing:
             return None  # a variable of a function
         elif isinstance(value, types.ModuleType):
-            name = text_of(types.ModuleType.__getattribute__(value, "__dict__").get("__name__"))
+            name = name_of_module(value)
         elif isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
             return None if _module_of(value) == "__main__" else told
         else:

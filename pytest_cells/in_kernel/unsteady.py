@@ -34,6 +34,8 @@ LOADERS = {
 """By module, what looks for classes and functions by the names that stand in data."""
 ANY = "?"
 """Stands for an attribute whose name is made while the code runs."""
+IMPORTED = "="
+"""Marks the first word of a path as the name of a module."""
 NOW = ("?now",)
 """Stands for a text that libraries take for the time that it is."""
 _NOW = re.compile(
@@ -89,14 +91,9 @@ def given_names(tree: ast.AST) -> "dict[str, set[tuple[str, ...]]]":
     """Return what the names stand for that code gives to what it imports, or to what has a name: `=module` first."""
     found: dict[str, set[tuple[str, ...]]] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                module = alias.name if alias.asname else alias.name.partition(".")[0]
-                found.setdefault(alias.asname or module, set()).add(("=%s" % module,))
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                if node.module:
-                    found.setdefault(alias.asname or alias.name, set()).add(("=%s" % node.module, alias.name))
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for name, module, word in imported_names(node):
+                found.setdefault(name, set()).add((module, word) if word else (module,))
         elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             _give(found, [target for target in targets if isinstance(target, ast.Name)], node.value)
@@ -106,6 +103,19 @@ def given_names(tree: ast.AST) -> "dict[str, set[tuple[str, ...]]]":
                 if value is not None:
                     _give(found, [ast.Name(place.arg)], value)
     return found
+
+
+def imported_names(node: "ast.Import | ast.ImportFrom") -> "Iterator[tuple[str, str, str]]":
+    """Yield each name that an import gives, its module with a mark before it, and which of its words it is, if one."""
+    for alias in node.names:
+        if isinstance(node, ast.ImportFrom):
+            if node.module:
+                yield alias.asname or alias.name, IMPORTED + node.module, alias.name
+        elif alias.asname:
+            yield alias.asname, IMPORTED + alias.name, ""
+        else:
+            module = alias.name.partition(".")[0]
+            yield module, IMPORTED + module, ""
 
 
 def _give(found: "dict[str, set[tuple[str, ...]]]", names: "list[ast.Name]", value: ast.expr) -> None:
@@ -142,10 +152,10 @@ def resolve(path: "tuple[str, ...]", variables: "dict[str, Any]") -> "tuple[str,
     """Return the module that a path starts from, as far as it leads through modules, and its last word."""
     value = variables.get(path[0])
     rest = list(path[1:])
-    if path[0].startswith("="):
+    if path[0].startswith(IMPORTED):
         name = path[0][1:]
     elif isinstance(value, types.ModuleType):
-        name = text_of(types.ModuleType.__getattribute__(value, "__dict__").get("__name__"))
+        name = name_of_module(value)
     else:
         name = text_of(getattr(type(value), "__module__", "")).partition(".")[0]
         return (name, rest[-1]) if name == "asyncio" and rest else ("", "")
@@ -185,9 +195,9 @@ def _paths(node: ast.AST) -> "Iterator[tuple[str, ...]]":
             word = node.args[1]
             yield (*path, word.value if isinstance(word, ast.Constant) and isinstance(word.value, str) else ANY)
     elif isinstance(node, ast.ImportFrom):
-        for alias in node.names:
-            if alias.name in _WORDS and node.module:
-                yield ("=%s" % node.module, alias.name)
+        for _, module, name in imported_names(node):
+            if name in _WORDS:
+                yield module, name
     elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _NOW.match(node.value[:_LONGEST_TEXT]):
         yield NOW
 
@@ -253,6 +263,11 @@ def dotted(node: ast.AST) -> "tuple[str, ...]":
 def _gets_attribute(node: ast.Call) -> bool:
     named = isinstance(node.func, ast.Name) and node.func.id == "getattr" and len(node.args) > 1
     return named and (not isinstance(node.args[1], ast.Constant) or isinstance(node.args[1].value, str))
+
+
+def name_of_module(module: types.ModuleType) -> str:
+    """Return what a module says that it is called, whatever its class makes of that."""
+    return text_of(types.ModuleType.__getattribute__(module, "__dict__").get("__name__"))
 
 
 def text_of(value: Any) -> str:

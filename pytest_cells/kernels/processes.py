@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
+from pytest_cells.in_kernel import held
+
 MB = 2**20
 SLICE_S = 0.1
 """How late an end is seen at most where nothing tells it at once."""
@@ -167,17 +169,8 @@ def open_for_writing(numbers: Iterable[int]) -> list[str] | None:
     """Return the files that processes hold open for writing; None where the system does not tell (not Linux)."""
     if not DESCRIPTORS_TOLD:
         return None
-    found = set()
+    found: set[str] = set()
     for number in numbers:
-        folder = Path(f"/proc/{number}")
         with contextlib.suppress(OSError):
-            for entry in (folder / "fd").iterdir():
-                with contextlib.suppress(OSError, ValueError, StopIteration):
-                    target = str(entry.readlink())
-                    if not target.startswith("/"):
-                        continue  # a socket or pipe
-                    told = (folder / "fdinfo" / entry.name).read_text(encoding="ascii").splitlines()
-                    flags = next(int(line.split()[1], 8) for line in told if line.startswith("flags:"))
-                    if flags & os.O_ACCMODE != os.O_RDONLY and Path(target).is_file():
-                        found.add(target)
+            found.update(held.open_for_writing(held.is_regular, number))
     return sorted(found)

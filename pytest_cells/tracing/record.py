@@ -119,8 +119,8 @@ def lineage(version: str | None, key: str) -> Version:
         return ABSENT
     if not version.startswith("?"):
         return version
-    value, _, members = version.partition("&")
-    made = digest_of([version, key])[:32] + (FINALIZES if value.endswith(FINALIZES) else "")
+    members = version.partition("&")[2]
+    made = digest_of([version, key])[:32] + (FINALIZES if finalizes(version) else "")
     return f"~{made}&{members}" if members else f"~{made}"
 
 

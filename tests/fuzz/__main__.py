@@ -60,9 +60,7 @@ def main() -> int:
         finally:  # also of a run that was ended
             print("\n".join(tally.lines()))
     if options.verbose:
-        for title, counted in (("barriers and volatile cells", tally.ladder), ("fallbacks", tally.fell_back)):
-            print(f"\n{title}:")
-            print("\n".join(f"{count:>6}  {why}" for why, count in counted.most_common(40)))
+        _tell_why(tally)
     return 1 if failed or tally.unsettled else 0
 
 
@@ -143,10 +141,14 @@ def _published(lab: Lab, options: argparse.Namespace, end: float) -> int:
         ratio = incremental_s / full_s if full_s else 0.0
         print(f"{edits} edits, {wrong} with differences; {incremental_s:.0f} s instead of {full_s:.0f} s ({ratio:.2f})")
         print("\n".join(tally.lines()))
-        for title, counted in (("barriers and volatile cells", tally.ladder), ("fallbacks", tally.fell_back)):
-            print(f"\n{title}:")
-            print("\n".join(f"{count:>6}  {why}" for why, count in counted.most_common(40)))
+        _tell_why(tally)
     return min(wrong, 1)
+
+
+def _tell_why(tally: Tally) -> None:
+    for title, counted in (("barriers and volatile cells", tally.ladder), ("fallbacks", tally.fell_back)):
+        print(f"\n{title}:")
+        print("\n".join(f"{count:>6}  {why}" for why, count in counted.most_common(40)))
 
 
 def _check_kinds(lab: Lab, seed: int, families: list[str]) -> int:

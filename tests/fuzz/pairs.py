@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 
 from fuzz.harness import Lab, Version
 
+TELLS = "class Told:\n    def __del__(self):\n        print('gone')\n"
+"""A class of objects that tell when they are dropped."""
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -965,17 +968,17 @@ FILES = (
     ),
     cells(
         "object that tells when it is dropped",
-        ["x = 1", "class Told:\n    def __del__(self):\n        print('gone')\n", "print(x)\no = 2"],
-        ["x = 1", "class Told:\n    def __del__(self):\n        print('gone')\no = Told()", "print(x)\no = 2"],
+        ["x = 1", TELLS, "print(x)\no = 2"],
+        ["x = 1", TELLS + "o = Told()", "print(x)\no = 2"],
         rerun=[1, 2],
         seen_by_chain=False,
     ),
     cells(
         "object that tells something else when it is dropped",
-        ["x = 1", "class Told:\n    def __del__(self):\n        print('gone')\no = Told()", "print(x)\no = 2"],
+        ["x = 1", TELLS + "o = Told()", "print(x)\no = 2"],
         [
             "x = 1",
-            "class Told:\n    def __del__(self):\n        print('gone')\no = Told()".replace("gone", "lost"),
+            TELLS.replace("gone", "lost") + "o = Told()",
             "print(x)\no = 2",
         ],
         rerun=[1, 2],
@@ -983,8 +986,8 @@ FILES = (
     ),
     cells(
         "object in a list that tells when it is dropped",
-        ["x = 1", "class Told:\n    def __del__(self):\n        print('gone')\no = []", "print(x)\no = 2"],
-        ["x = 1", "class Told:\n    def __del__(self):\n        print('gone')\no = [Told()]", "print(x)\no = 2"],
+        ["x = 1", TELLS + "o = []", "print(x)\no = 2"],
+        ["x = 1", TELLS + "o = [Told()]", "print(x)\no = 2"],
         rerun=[1, 2],
         seen_by_chain=False,
     ),
@@ -1005,8 +1008,8 @@ FILES = (
     ),
     cells(
         "object before the cell that drops it is edited",
-        ["x = 1", "class Told:\n    def __del__(self):\n        print('gone')\no = Told()", "print(x)\no = 2"],
-        ["x = 1", "class Told:\n    def __del__(self):\n        print('gone')\no = Told()", "print(x, x)\no = 2"],
+        ["x = 1", TELLS + "o = Told()", "print(x)\no = 2"],
+        ["x = 1", TELLS + "o = Told()", "print(x, x)\no = 2"],
         rerun=[2],
         seen_by_chain=False,
     ),
