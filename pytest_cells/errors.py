@@ -52,6 +52,10 @@ class DependencyError(CellsError):
     """A declared input that does not exist."""
 
 
+class OutputsError(CellsError):
+    """A declared output that a cell did not write."""
+
+
 class PrerequisiteFailed(CellsError):
     """A cell that had to be replayed before another one failed."""
 

@@ -40,6 +40,10 @@ class Directives(msgspec.Struct, frozen=True):
     cache_anyway: bool = False
     """Whether the author answers for taking the cell from the cache, whatever it does."""
     deps: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    """Files, globs and folders that the cell writes, relative to the notebook's folder."""
+    pure: bool = False
+    """Whether the author answers for it that the cell does nothing but what is observed or declared."""
     tags: tuple[str, ...] = ()
 
 

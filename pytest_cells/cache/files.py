@@ -71,6 +71,14 @@ class Digests:
         return digest_of(listed) if paths else ABSENT
 
 
+def files_of(pattern: str, folder: Path) -> list[Path]:
+    """Return the files that a declared output names now, those in folders included, in order."""
+    found: list[Path] = []
+    for path in matches(pattern, folder):
+        found.extend(inner for inner in (walk(path) if path.is_dir() else (path,)) if inner.is_file())
+    return found
+
+
 def matches(pattern: str, folder: Path) -> list[Path]:
     """Return the files and folders that a declared input names now, in order."""
     if glob.has_magic(pattern) and not (folder / pattern).exists():

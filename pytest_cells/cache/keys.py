@@ -44,9 +44,12 @@ def lookup_key(
 
 
 def semantic_directives(cell: Cell) -> list[object]:
-    """Return the directives that can change a cell's verdict, as JSON-ready data."""
-    raises = cell.directives.raises
-    return [[raises.type, raises.match] if raises else None, sorted(cell.directives.deps)]
+    """Return the directives that can change a cell's verdict or what is kept of it, as JSON-ready data."""
+    asked = cell.directives
+    found: list[object] = [[asked.raises.type, asked.raises.match] if asked.raises else None, sorted(asked.deps)]
+    if asked.outputs or asked.pure:
+        found += [sorted(asked.outputs), asked.pure]
+    return found
 
 
 class Inputs:

@@ -1,7 +1,7 @@
 """One parser for directives, whichever of three places they stand in.
 
 Precedence where a key is given twice: the comment, then `metadata.pytest_cells`, then tags;
-`deps` of all places add up.
+`deps` of all places add up, and so do `outputs`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ ANY_COMMENT = re.compile(r"^\s*(?:#|//|--|;|%+\s)")
 """A percent sign right before a word is a magic."""
 NAME = re.compile(r"\w[\w.+-]*")
 DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-FLAGS = frozenset({"skip", "xfail", "raises"})
+TAG_FLAGS = frozenset({"skip", "xfail", "raises"})
+"""Tags that are directives as they stand."""
+FLAGS = TAG_FLAGS | {"pure"}
 """Keys that mean something without a value."""
-KEYS = frozenset({"name", "skip", "raises", "match", "xfail", "timeout", "cache", "deps"})
+ADDED_UP = ("deps", "outputs")
+KEYS = frozenset({"name", "skip", "raises", "match", "xfail", "timeout", "cache", "deps", "outputs", "pure"})
 WORDS = {"on": True, "off": False, "true": True, "false": False, "yes": True, "no": False}
 NBCLIENT_TAGS: dict[str, tuple[str, Any]] = {
     "raises-exception": ("raises", True),
@@ -53,18 +56,18 @@ def parse_directives(notebook: str, cell: str, source: str, metadata: Mapping[st
         *((f"line {number}", partial(_from_comment, body)) for number, body in leading_comments(source)),
     ]
     found: dict[str, Any] = {}
-    deps: list[str] = []
+    added_up: dict[str, list[str]] = {key: [] for key in ADDED_UP}
     for where, read in places:
         try:
             for key, value in read():
                 checked = _checked(key, value)
-                if key == "deps":
-                    deps.extend(dep for dep in checked if dep not in deps)
+                if key in added_up:
+                    added_up[key].extend(path for path in checked if path not in added_up[key])
                 else:
                     found[key] = checked
         except _Complaint as complaint:
             raise DirectiveError(notebook, cell, where, complaint.problem, complaint.hint) from None
-    return _directives(notebook, cell, found, deps, tags)
+    return _directives(notebook, cell, {**found, **added_up}, tags)
 
 
 def leading_comments(source: str) -> list[tuple[int, str]]:
@@ -82,7 +85,7 @@ def leading_comments(source: str) -> list[tuple[int, str]]:
     return found
 
 
-def _directives(notebook: str, cell: str, found: dict[str, Any], deps: list[str], tags: list[str]) -> Directives:
+def _directives(notebook: str, cell: str, found: dict[str, Any], tags: list[str]) -> Directives:
     raises, match = found.get("raises"), found.get("match")
     if match is not None:
         if raises is None:
@@ -96,7 +99,9 @@ def _directives(notebook: str, cell: str, found: dict[str, Any], deps: list[str]
         timeout=found.get("timeout"),
         cache=found.get("cache", True),
         cache_anyway=found.get("cache", False),
-        deps=tuple(deps),
+        deps=tuple(found["deps"]),
+        outputs=tuple(found["outputs"]),
+        pure=found.get("pure", False),
         tags=tuple(tags),
     )
 
@@ -107,7 +112,7 @@ def _from_tag(tag: str) -> Pairs:
     strict = tag.startswith("cells:")
     body = tag[len("cells:") :] if strict else tag
     key, separator, value = _split_tag(body)
-    if key in KEYS and (separator or key in FLAGS or strict):
+    if key in KEYS and (separator or key in TAG_FLAGS or strict):
         return [_pair(key, separator, value)]
     if strict:
         raise _Complaint(f"unknown directive {key!r}", did_you_mean(key, KEYS))
@@ -211,37 +216,49 @@ def _timeout(value: Any) -> float:
     return seconds
 
 
-def _cache(value: Any) -> bool:
+def _switch(key: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value.lower() in WORDS:
         return WORDS[value.lower()]
-    raise _Complaint(f"found cache={value!r}", "expected on or off")
+    raise _Complaint(f"found {key}={value!r}", "expected on or off")
+
+
+def _paths(key: str, value: Any, expected: str) -> list[str]:
+    words = re.split(r"[,\s]+", value) if isinstance(value, str) else value
+    if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
+        raise _Complaint(f"found {key}={value!r}", f"expected {expected}")
+    return [word for word in words if word]
 
 
 def _deps(value: Any) -> list[str]:
-    words = re.split(r"[,\s]+", value) if isinstance(value, str) else value
-    if not isinstance(words, (list, tuple)):
-        raise _Complaint(f"found deps={value!r}", "expected paths, globs or env:NAME")
+    words = _paths("deps", value, "paths, globs or env:NAME")
+    if "env:" in words:
+        raise _Complaint("found 'env:' without a name", "write env:NAME")
+    return [f"env:{word[1:]}" if word.startswith("$") else word for word in words]
+
+
+def _outputs(value: Any) -> list[str]:
+    words = _paths("outputs", value, "paths or globs")
     for word in words:
-        if not isinstance(word, str):
-            raise _Complaint(f"found deps={value!r}", "expected paths, globs or env:NAME")
-        if word == "env:":
-            raise _Complaint("found 'env:' without a name", "write env:NAME")
-    return [f"env:{word[1:]}" if word.startswith("$") else word for word in words if word]
+        if word.startswith(("env:", "$")):
+            raise _Complaint(f"found output {word!r}", "expected paths or globs: an environment variable is no file")
+    return words
 
 
 def _list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else []
 
 
-_CHECKS = {
+_CHECKS: dict[str, Callable[[Any], Any]] = {
     "name": _name,
     "skip": _reason,
     "raises": _raises,
     "match": _match,
     "xfail": _reason,
     "timeout": _timeout,
-    "cache": _cache,
+    "cache": partial(_switch, "cache"),
     "deps": _deps,
+    "outputs": _outputs,
+    "pure": partial(_switch, "pure"),
 }

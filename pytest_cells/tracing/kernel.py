@@ -315,7 +315,7 @@ class TracedKernel(LiveKernel):
             return f"cell {cell.label} did not pass"
         if record is None:
             return UNOBSERVED
-        if record.barrier:
+        if record.barrier and not cell.directives.pure:
             return f"cell {cell.label}: {record.barrier[0]}"
         state = self._traces.state(cell)
         for name, version in record.reads.items():
@@ -331,6 +331,8 @@ class TracedKernel(LiveKernel):
         """Note what a cell did, in this kernel and in the notebook's walk."""
         state = self._traces.state(cell)
         record = self._conservative(record)
+        if cell.directives.pure:
+            record = msgspec.structs.replace(record, barrier=[])
         if failed:
             record = msgspec.structs.replace(record, barrier=[*record.barrier, "it failed"])
         if cell.directives.cache_anyway:

@@ -127,3 +127,59 @@ def test_duplicate_names(cells_project):
     result = cells_project.run()
     assert 2 == result.ret
     assert "the name 'a' is taken by cell 1" in result.stdout
+
+
+@pytest.mark.parametrize("rung", ["traces", "chain"])
+def test_declared_outputs_are_put_back(cells_project, rung):
+    """What a cell declares that it writes comes back with a hit, wherever it is and whoever wrote it."""
+    write = (
+        "import subprocess\nsubprocess.run('mkdir -p out/deep; echo 1 > out/deep/a.txt; echo 2 > b.txt', shell=True)"
+    )
+    cells_project.notebook(NB, f"# cells: outputs='out b.*'\n{write};", "assert open('b.txt').read() == '2\\n'")
+    assert ["ok", "ok"] == cells_project.run(f"--cells-cache={rung}").statuses(NB)
+    found = [cells_project.path / "out" / "deep" / "a.txt", cells_project.path / "b.txt"]
+    for path in found:
+        path.unlink()
+    result = cells_project.run(f"--cells-cache={rung}")
+    assert ["cached", "cached"] == result.statuses(NB)
+    assert "put back b.txt, out/deep/a.txt" in result.cell(NB, 0).reason
+    assert ["1\n", "2\n"] == [path.read_text() for path in found]
+
+
+def test_declared_output_that_is_not_written(cells_project):
+    """A cell that does not write what it declares fails, and says which file and where it was looked for."""
+    cells_project.notebook("sub/nb.ipynb", "# cells: outputs='a.txt plots/*.png'\nopen('a.txt', 'w').close()")
+    for _ in range(2):
+        error = cells_project.run().cell("sub/nb.ipynb", 0).error
+        assert "OutputsError" == error.ename
+        assert "cell cell-1 declares outputs=plots/*.png, and there is no such file after it" in error.evalue
+
+
+def test_outputs_that_are_declared_later(cells_project):
+    """A result that was stored without its outputs is none for a cell that declares them."""
+    write = "open('a.txt', 'w').write('1');"
+    cells_project.notebook(NB, write)
+    cells_project.run()
+    cells_project.notebook(NB, code(write, pytest_cells={"outputs": ["a.txt"]}))
+    assert ["ok"] == cells_project.run().statuses(NB)
+    assert ["cached"] == cells_project.run().statuses(NB)
+
+
+@pytest.mark.parametrize(("directive", "below"), [("# cells: pure", "cached"), ("# ordinary", "ok")])
+def test_pure(cells_project, directive, below):
+    """A cell that its author answers for is no barrier: it depends on what it reads, and so do those below."""
+    call = f"{directive}\nimport subprocess\nsubprocess.run(['true'], check=True)\ny = 2"
+    for first in ("x = 1", "x = 10"):
+        cells_project.notebook(NB, first, call, "assert y == 2", "assert x")
+        result = cells_project.run("--cells-cache=traces")
+    assert ["ok", below, below, "ok"] == result.statuses(NB)
+
+
+def test_pure_cell_still_depends_on_what_it_reads(cells_project):
+    """Files and variables that it was seen to read count as for any cell."""
+    call = "# cells: pure\nimport subprocess\nsubprocess.run(['cat', 'a.txt'], check=True)\ny = x"
+    cells_project.notebook(NB, "x = 1", call, "assert y")
+    for text in "ab":
+        cells_project.file("a.txt", text)
+        result = cells_project.run("--cells-cache=traces")
+    assert ["cached", "ok", "cached"] == result.statuses(NB)

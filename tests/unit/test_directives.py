@@ -29,6 +29,8 @@ ALL = Directives(
     timeout=30.0,
     cache=False,
     deps=("data/a.csv", "env:MODE"),
+    outputs=("out/a.png", "b.csv"),
+    pure=True,
 )
 
 
@@ -41,7 +43,7 @@ def test_comment_spelling() -> None:
     """A leading comment sets every key, with shell-like quoting."""
     source = (
         "# cells: name=load skip='too slow' raises=ValueError match=\"no .* left\" xfail='bug 7'\n"
-        "# cells: timeout=30 cache=off deps='data/a.csv env:MODE'\nx = 1"
+        "# cells: timeout=30 cache=off deps='data/a.csv env:MODE' outputs='out/a.png b.csv' pure\nx = 1"
     )
     assert ALL == parse(source)
 
@@ -57,6 +59,8 @@ def test_metadata_spelling() -> None:
         "timeout": 30,
         "cache": False,
         "deps": ["data/a.csv", "env:MODE"],
+        "outputs": ["out/a.png", "b.csv"],
+        "pure": True,
     }
     assert ALL == parse(pytest_cells=own)
 
@@ -74,6 +78,8 @@ def test_tag_spelling(prefix: str, separator: str) -> None:
         ("timeout", "30"),
         ("cache", "off"),
         ("deps", "data/a.csv,env:MODE"),
+        ("outputs", "out/a.png,b.csv"),
+        ("pure", "on"),
     ]
     tags = [f"{prefix}{key}{separator}{value}" for key, value in pairs]
     expected = Directives(**{name: getattr(ALL, name) for name in ALL.__struct_fields__ if name != "tags"})
@@ -101,6 +107,8 @@ def test_metadata_raises_may_be_an_object() -> None:
         ({"cache": True}, Directives(cache=True, cache_anyway=True)),
         ({"deps": "a.csv, b.csv"}, Directives(deps=("a.csv", "b.csv"))),
         ({"deps": ["my file.csv"]}, Directives(deps=("my file.csv",))),
+        ({"outputs": "a.csv, b.csv"}, Directives(outputs=("a.csv", "b.csv"))),
+        ({"pure": False}, Directives()),
     ],
     ids=[
         "bare-raises",
@@ -113,6 +121,8 @@ def test_metadata_raises_may_be_an_object() -> None:
         "cache-on",
         "deps-text",
         "deps-space",
+        "outputs-text",
+        "not-pure",
     ],
 )
 def test_metadata_values(own: dict[str, Any], expected: Directives) -> None:
@@ -248,7 +258,9 @@ def test_tags_that_are_no_list(tags: Any) -> None:
     assert Directives() == parse(tags=tags)
 
 
-@pytest.mark.parametrize("tag", ["slow", "cache", "deps", "remove-cell", "papermill:x", "topic: maps", "a=b"])
+@pytest.mark.parametrize(
+    "tag", ["slow", "cache", "deps", "pure", "outputs", "remove-cell", "papermill:x", "topic: maps", "a=b"]
+)
 def test_tags_that_are_ordinary_marks(tag: str) -> None:
     """A tag that is nothing like a directive is a mark and no more."""
     assert Directives(tags=(tag,)) == parse(tags=[tag])
@@ -270,14 +282,14 @@ def test_tags_that_are_nearly_directives(tag: str, key: str, near: str) -> None:
     assert told == message_of(tags=[tag])
 
 
-@pytest.mark.parametrize("key", ["name", "timeout", "cache", "deps", "match"])
+@pytest.mark.parametrize("key", ["name", "timeout", "cache", "deps", "match", "outputs"])
 def test_prefixed_tag_without_a_value(key: str) -> None:
     """`cells:KEY` of a known key that needs a value is told so, not called unknown."""
     told = f"nb.ipynb, cell 3 (three), tag 'cells:{key}': {key!r} has no value\n  write {key}=VALUE"
     assert told == message_of(tags=[f"cells:{key}"])
 
 
-KNOWN = "known: cache, deps, match, name, raises, skip, timeout, xfail"
+KNOWN = "known: cache, deps, match, name, outputs, pure, raises, skip, timeout, xfail"
 NAME = "expected letters, digits, '_', '-', '.' and '+', beginning with a letter, digit or '_'"
 REGEX = "expected a regular expression"
 SECONDS = "expected seconds, such as timeout=30; 0 means no limit"
@@ -309,6 +321,8 @@ ERROR_NAME = "expected the name of an error's class, such as ValueError"
         ("raises=1Error", f"found raises='1Error'\n  {ERROR_NAME}"),
         ("raises match=(", f"found match='(': missing ), unterminated subpattern at position 0\n  {REGEX}"),
         ("deps=env:", "found 'env:' without a name\n  write env:NAME"),
+        ("outputs=env:A", "found output 'env:A'\n  expected paths or globs: an environment variable is no file"),
+        ("pure=maybe", "found pure='maybe'\n  expected on or off"),
     ],
 )
 def test_errors_in_comments(body: str, problem: str) -> None:
@@ -336,6 +350,7 @@ def test_errors_in_comments(body: str, problem: str) -> None:
         ({"deps": ["a.csv", 5]}, "found deps=['a.csv', 5]\n  expected paths, globs or env:NAME"),
         ({"deps": 5}, "found deps=5\n  expected paths, globs or env:NAME"),
         ({"deps": {"a.csv": True}}, "found deps={'a.csv': True}\n  expected paths, globs or env:NAME"),
+        ({"outputs": [5]}, "found outputs=[5]\n  expected paths or globs"),
     ],
     ids=[
         "list",
@@ -355,6 +370,7 @@ def test_errors_in_comments(body: str, problem: str) -> None:
         "deps-item",
         "deps-number",
         "deps-object",
+        "outputs-item",
     ],
 )
 def test_errors_in_metadata(own: Any, problem: str) -> None:
