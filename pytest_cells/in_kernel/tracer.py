@@ -207,13 +207,18 @@ class Tracer:
         """Return the names that a source may touch, and why it may touch others, before it is run."""
         found = self._analyse(source)
         if found is None:
-            return {"names": [], "overwritten": [], "any": ["its source is no Python that can be read"]}
+            return {"names": [], "overwritten": [], "imports": [], "any": ["its source is no Python that can be read"]}
         record: dict[str, Any] = {"volatile": [], "barrier": []}
         self._judge_source(found, record)
         if _WRITES_FILES.search(source):
             record["barrier"].append("it may write files")
         touched = (found.loads | found.stores | found.late | found.inner_stores | found.deletes) - found.overwritten
-        return {"names": sorted(touched), "overwritten": sorted(found.overwritten), "any": record["barrier"]}
+        return {
+            "names": sorted(touched),
+            "overwritten": sorted(found.overwritten),
+            "imports": sorted({name.lstrip(".").partition(".")[0] for name in found.imports}),
+            "any": record["barrier"],
+        }
 
     def restore(self, path: str, digest: str) -> "dict[str, Any]":
         """Load what was dumped into a file; return the Versions of the names that are bound then."""

@@ -51,6 +51,15 @@ def reachable(names: Iterable[str], uses: Mapping[str, Collection[str]], version
     return found
 
 
+def states_of_modules(imports: Collection[str], versions: Mapping[str, Version]) -> list[str]:
+    """Return the variables of modules that cells above have left, where a cell imports one of these modules.
+
+    Of all of them: they may import one another. Importing one anew would make it as it was at first.
+    """
+    found = [name[len("var:") :] for name in versions if name.startswith("var:") and ":" in name[len("var:") :]]
+    return found if any(name.partition(":")[0].partition(".")[0] in imports for name in found) else []
+
+
 def find_way(
     needed: Collection[str],
     traces: Mapping[int, Trace],

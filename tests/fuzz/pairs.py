@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from fuzz.harness import Lab, Version
 
+ADDS = "seen = []\ndef add(v): seen.append(v)\n"
+"""A module that keeps state."""
 TELLS = "class Told:\n    def __del__(self):\n        print('gone')\n"
 """A class of objects that tell when they are dropped."""
 
@@ -1324,6 +1326,56 @@ MODULES = (
         {0: "import mod\nmod.add(2)"},
         files={"mod.py": "seen = []\ndef add(v): seen.append(v)\n"},
         rerun=[0, 1],
+    ),
+    edit(
+        "name that is gone below a volatile cell that is executed twice",
+        [
+            "b = [5]",
+            "import time\nM = [1]\nu = time.time()",
+            "a = 4\nc = [a]",
+            "import time\nprint(a > 3, time.time() > 0)",
+            "del a",
+            "print(b, M, c)",
+        ],
+        {5: "print(b, M, c)\ntry:\n    print(a)\nexcept NameError:\n    print('gone')"},
+        cached=[0, 2, 4],
+        seen_by_chain=False,
+    ),
+    edit(
+        "state of a module that is imported again",
+        ["import mod\nmod.add(1)", "x = 1", "import mod\nprint(mod.seen)"],
+        {2: "import mod\nprint(mod.seen, 2)"},
+        files={"mod.py": ADDS},
+        cached=[0, 1],
+    ),
+    edit(
+        "state of a module of which one name is imported",
+        ["import mod\nmod.add(1)", "x = 1", "from mod import seen\nprint(seen)"],
+        {2: "from mod import seen\nprint(seen, 2)"},
+        files={"mod.py": ADDS},
+        cached=[0, 1],
+    ),
+    edit(
+        "state of a module that another module imports",
+        ["import mod\nmod.add(1)", "x = 1", "import other\nprint(other.told())"],
+        {2: "import other\nprint(other.told(), 2)"},
+        files={"mod.py": ADDS, "other.py": "import mod\ndef told(): return mod.seen\n"},
+        cached=[0, 1],
+    ),
+    edit(
+        "state of a module that a function imports",
+        ["import mod\nmod.add(1)", "def f():\n    import mod\n    return mod.seen", "print(f())"],
+        {2: "print(f(), 2)"},
+        files={"mod.py": ADDS},
+        cached=[0, 1],
+    ),
+    edit(
+        "state of a module below a barrier that is gone",
+        ["import mod\nmod.add(1)", "import string\nstring.digits = 'red'", "import mod\nprint(mod.seen)"],
+        {1: "x = 1"},
+        files={"mod.py": ADDS},
+        rerun=[1, 2],
+        cached=[0],
     ),
     edit(
         "state of a module, restored",

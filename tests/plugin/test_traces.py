@@ -226,3 +226,37 @@ def test_folder_that_is_gone(cells_project, statuses):
     assert ["cached"] * 3 == statuses(*cells)
     assert (cells_project.path / "made" / "deep").is_dir()
     assert not (cells_project.path / "away").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["import helpers\nassert not helpers.SEEN", "from helpers import SEEN\nassert not SEEN", "assert not seen()"],
+    ids=["module", "name", "function"],
+)
+def test_module_that_is_imported_again(statuses, cells_project, wrong):
+    """A module of the project keeps its state: a cell that holds only where it is imported anew fails."""
+    cells_project.file("helpers.py", "SEEN = []\n")
+    cells = [
+        "import helpers\nhelpers.SEEN.append(1)",
+        "def seen():\n    import helpers\n    return helpers.SEEN",
+        "x = 1",
+    ]
+    statuses(*cells)
+    assert ["cached", "cached", "error"] == statuses(*cells[:2], wrong)
+    right = wrong.replace("assert not", "assert [1] ==")
+    assert ["cached", "cached", "ok"] == statuses(*cells[:2], right)
+
+
+def test_replayed_cell_that_does_something_else(statuses):
+    """A cell that is executed in every run makes others of those below, also where a fresh kernel needs it again."""
+    cells = [
+        "b = [5]",
+        "import time\nM = [1]\nu = time.time()",
+        "a = 4\nc = [a]",
+        "import time\nassert a < time.time()",
+        "del a",
+        "print(b, M, c)",
+    ]
+    statuses(*cells)
+    cells[5] += "\nassert a"
+    assert ["cached", "ok", "cached", "ok", "cached", "error"] == statuses(*cells)
