@@ -166,7 +166,7 @@ class NotebookRun:
                 self.store,
                 self.session.sealer,
             )
-            return TracesRung(found, traced, self.store, rootdir)
+            return TracesRung(found, traced, self.store, rootdir, self.session.environments)
         walk = Walk(self.notebook, self._inputs, self._identity, name, self._material)
         live = LiveKernel(
             executor, self.notebook, walk, self.settings, setup_codes, filters, self._around_replay, self.catch_up

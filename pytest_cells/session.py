@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,6 +28,7 @@ from pytest_cells.notebooks.read import read_notebook
 from pytest_cells.report import CacheReport, CellFacts, SessionReport, build_session
 from pytest_cells.run import Marks, NotebookRun
 from pytest_cells.settings import Settings
+from pytest_cells.tracing.environments import Environments
 from pytest_cells.tracing.seal import Sealer
 from pytest_cells.tracing.walk import trace_lookup
 
@@ -97,6 +99,12 @@ class Session:
         with contextlib.suppress(Exception):
             if self._surely_executes() or self._was_edited(notebook):
                 self.executor.prepare(notebook)
+
+    @cached_property
+    def environments(self) -> Environments:
+        """The environments of which the store has results; there must be one."""
+        assert self.store is not None
+        return Environments(self.store)
 
     def _was_edited(self, notebook: Notebook) -> bool:
         """Tell whether a notebook was edited before this session: asked with each cell of the one before it."""

@@ -50,11 +50,21 @@ def site_folders() -> list[str]:
 
 
 def distributions(folder: str) -> list[tuple[str, str]]:
-    """Return name and version of each distribution in a folder, read from the names of its metadata.
+    """Return name and version of each distribution in a folder.
 
     One that was installed from a checkout or a repository can change under the same version: its
     list of files and hashes counts too.
     """
+    found = []
+    for entry, name, version in installed(folder):
+        from_url = os.path.exists(os.path.join(folder, entry, "direct_url.json"))
+        digest = " " + _digest(os.path.join(folder, entry, "RECORD")) if from_url else ""
+        found.append((name, version + digest))
+    return found
+
+
+def installed(folder: str) -> list[tuple[str, str, str]]:
+    """Return entry, name and version of each distribution in a folder, read from the names of its metadata."""
     found = []
     try:
         names = sorted(os.listdir(folder))
@@ -65,9 +75,7 @@ def distributions(folder: str) -> list[tuple[str, str]]:
         if extension not in (".dist-info", ".egg-info"):
             continue
         name, _, version = stem.partition("-")
-        if os.path.exists(os.path.join(folder, entry, "direct_url.json")):
-            version += " " + _digest(os.path.join(folder, entry, "RECORD"))
-        found.append((name.lower().replace("_", "-"), version))
+        found.append((entry, name.lower().replace("_", "-"), version))
     return found
 
 

@@ -1,7 +1,8 @@
 """The content-addressed store on disk.
 
-    objects/ab/cdef…            immutable blobs by SHA-256: outputs, artifacts, environments
+    objects/ab/cdef…            immutable blobs by SHA-256: outputs, artifacts, snapshots
     traces/ab/cdef…/H-K.trace   by lookup key; H: start of the history's version, K: start of the cache key
+    environments/….json         what was installed, by the version of `@environment`
     records/ab….json            what each notebook looked like when it last ran (for reasons and durations)
 
 Everything is written to a temporary file and renamed, so that a reader sees a whole entry or none, and two
@@ -25,6 +26,7 @@ from pytest_cells.cache.trace import (
     Damaged,
     NotebookRecord,
     Trace,
+    Version,
     decode_outputs,
     decode_trace,
     digest_bytes,
@@ -36,7 +38,7 @@ from pytest_cells.model import Json
 from pytest_cells.settings import CacheSettings
 
 MARKER = "pytest-cells-store"
-FOLDERS = ("objects", "traces", "records", "tmp")
+FOLDERS = ("objects", "traces", "environments", "records", "tmp")
 GC_EVERY_S = 24 * 3600.0
 SMALL_PART = 1 / 16
 """What part of the bound one process may add to a new store without looking whether that is still within it."""
@@ -188,6 +190,33 @@ class Store:
     def _traces(self, lookup: str) -> str:
         return f"{self._root}/traces/{lookup[:2]}/{lookup[2:]}"  # a text: a Path of parts takes as long as reading
 
+    # -- environments --------------------------------------------------------------------------------------
+
+    def has_environment(self, version: Version) -> bool:
+        """Tell whether there is a description of an environment; it is marked as used."""
+        try:
+            os.utime(self._environment(version))
+        except OSError:
+            return False
+        return True
+
+    def put_environment(self, version: Version, description: bytes) -> None:
+        """Keep the description of an environment. Raises OSError."""
+        self._write(self._environment(version), f"{digest_bytes(description)}\n".encode() + description)
+
+    def get_environment(self, version: Version) -> bytes:
+        """Return the description of an environment. Raises Damaged where it is gone or altered."""
+        try:
+            digest, _, description = self._environment(version).read_bytes().partition(b"\n")
+        except OSError as error:
+            raise Damaged(f"the description of environment {version[:12]} is gone ({error.strerror})") from None
+        if digest_bytes(description).encode() != digest:
+            raise Damaged(f"the description of environment {version[:12]} is altered")
+        return description
+
+    def _environment(self, version: Version) -> Path:
+        return self.folder / "environments" / f"{version}.json"
+
     # -- records -------------------------------------------------------------------------------------------
 
     def put_record(self, name: str, record: NotebookRecord) -> None:
@@ -235,7 +264,8 @@ class Store:
         """Mark a trace as used, at most once an hour, so that it outlives unused ones."""
         path = self._trace_path(trace)
         if time.time() - _mtime(path) > 3600:
-            kept = [trace.outputs, *(artifact.digest for artifact in trace.artifacts.values() if artifact.stored)]
+            kept = [trace.outputs, trace.lookups]
+            kept += [artifact.digest for artifact in trace.artifacts.values() if artifact.stored]
             for used in (path, *(self._blob(digest) for digest in kept if digest)):
                 with contextlib.suppress(OSError):
                     os.utime(used)
@@ -303,7 +333,7 @@ def _mtime(path: Path) -> float:
 
 def _shrink(folder: Path, bound: float) -> None:
     entries = []
-    for top in ("objects", "traces", "tmp"):
+    for top in ("objects", "traces", "environments", "tmp"):
         for path in (folder / top).rglob("*"):
             with contextlib.suppress(OSError):
                 if path.is_file() and path.name not in ("gc", "gc.lock"):

@@ -76,6 +76,8 @@ class Trace(msgspec.Struct, frozen=True, dict=True):
     """Why the cell is executed in every run."""
     barrier: tuple[str, ...] = ()
     """Which of its effects cannot be attributed: it depends on all above, and all below depends on it."""
+    lookups: str | None = None
+    """Digest of the list of what the kernel had asked for of the installed; None where that is not known."""
     few_outputs: list[Json] = msgspec.field(default_factory=list)
     """Outputs of a few kB: reading them costs nothing here, and a file of their own would."""
 

@@ -106,6 +106,9 @@ class Files:
     def __init__(self, places: Places) -> None:
         self.places = places
         self.versions = Versions()
+        self.installed: set[str] = set()
+        """What was read of the interpreter's environment, but for what the import system reads; `/` behind folders that
+        were listed."""
         self.ever_written: set[str] = set()
         """What this process has opened for writing in any cell: it may still be open."""
         self.begin()
@@ -156,11 +159,14 @@ class Files:
             elif not by_writer and full not in self._anew:
                 self._asked_by_writer.discard(full)
             self._first_touch(full)
+        else:
+            self._note_installed(full)
 
     def listed(self, path: Any, *, sizes: bool = False) -> None:
         """Note that a folder is listed; `sizes` if sizes and times of what is in it may be asked for as well."""
         full = self._full("." if path is None else path, None)
         if full is None or not self.places.counts(full):
+            self._note_installed(full, "/")
             return
         known = self.files.get(full)
         if known is None and full in self.changed:
@@ -258,6 +264,10 @@ class Files:
         return path in self.changed and inside.startswith(temporary) and not inside.startswith(self.places.project)
 
     # -- parts ---------------------------------------------------------------------------------------------
+
+    def _note_installed(self, path: "str | None", listed: str = "") -> None:
+        if path is not None and self.places.installed(path):
+            self.installed.add(path + listed)
 
     def full(self, path: Any) -> "str | None":
         """Return a path in full, None where there is none."""

@@ -256,8 +256,8 @@ def _threads_that_stay() -> int:
     return _threads()
 
 
-def _import_all(names: "tuple[str, ...]", preload: "list[str]") -> "str | None":
-    """Import what kernels need and what was asked for; return what is wrong, or None."""
+def _import_all(names: "tuple[str, ...]") -> "str | None":
+    """Import what kernels need; return what is wrong, or None."""
     for name in names:
         try:
             importlib.import_module(name)
@@ -267,14 +267,19 @@ def _import_all(names: "tuple[str, ...]", preload: "list[str]") -> "str | None":
         except Exception as problem:
             if name == KERNELAPP:
                 return "%s cannot be imported: %s: %s" % (name, type(problem).__name__, problem)
+    return None
+
+
+def _preload(names: "list[str]") -> "str | None":
+    """Import what was asked for; return what is wrong, or None."""
     inline = "module://matplotlib_inline.backend_inline"
     had_backend = os.environ.get("MPLBACKEND")
-    if preload and not had_backend:
+    if names and not had_backend:
         os.environ["MPLBACKEND"] = inline  # as a kernel sets it, before a cell can import matplotlib
-    if preload and _threads_that_stay() > 1:
+    if names and _threads_that_stay() > 1:
         return None  # none of them is to blame; whoever asks for a kernel is told
     known = set(sys.modules)
-    for name in preload:
+    for name in names:
         try:
             importlib.import_module(name)
         except (Exception, SystemExit) as problem:
@@ -289,7 +294,7 @@ def _import_all(names: "tuple[str, ...]", preload: "list[str]") -> "str | None":
         if changeable:
             told = "cells_preload: %r imports %s, which is not installed and may change; remove it from cells_preload"
             return told % (name, changeable)
-    if preload and not had_backend:
+    if names and not had_backend:
         del os.environ["MPLBACKEND"]
     return None
 
@@ -528,12 +533,24 @@ class _Kernel:
         return self._start
 
 
-def _set_aside(agent_name: str, agent_path: str) -> "dict[str, Any]":
+def _lookups_module(agent_name: str, agent_path: str) -> Any:
+    """Load the part of the agent that notes what is imported, and begin with it; no notebook finds it."""
+    name, path = "%s.lookups" % agent_name, os.path.join(os.path.dirname(agent_path), "lookups.py")
+    spec: Any = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.lookups.start()
+    return module
+
+
+def _set_aside(agent_name: str, agent_path: str, lookups: Any) -> "dict[str, Any]":
     """Import the rest of the agent, and return its modules: no notebook finds them unless its cells are observed."""
+    lookups.lookups.stop()
     before, folders = set(sys.modules), set(sys.path_importer_cache)
     package: Any = type(sys)(agent_name)
     package.__path__ = [os.path.dirname(agent_path)]
     sys.modules[agent_name] = package
+    sys.modules[lookups.__name__] = lookups
     try:
         importlib.import_module("%s.tracer" % agent_name).prepare_fork()
     except Exception:  # each kernel finds out for itself, and tells
@@ -564,13 +581,16 @@ def main() -> "tuple[Any, ...] | None":
         agent = agent_name, compile(source.read(), "<pytest-cells>", "exec")
     collecting = gc.isenabled()
     gc.disable()  # imports make no garbage worth the time
-    problem = _import_all(IMPORTED_AT_ONCE, [])
+    lookups = _lookups_module(agent_name, agent_path)
+    problem = _import_all(IMPORTED_AT_ONCE)
     numbers = _ThreadNumbers()
-    problem = problem or _import_all(IMPORTED_BY_KERNELS, preload)
+    problem = problem or _import_all(IMPORTED_BY_KERNELS)
+    lookups.lookups.forget_searches()
+    problem = problem or _preload(preload)
     numbers.imported()
     spec: Any = importlib.util.find_spec(LAUNCHER)
     launcher = spec.loader.get_code(LAUNCHER) if spec is not None else None
-    aside = _set_aside(agent_name, agent_path)
+    aside = _set_aside(agent_name, agent_path, lookups)
     if collecting:
         gc.enable()
     gc.freeze()  # so that collections in a kernel, the last ones at its end above all, need not copy what it shares

@@ -19,6 +19,7 @@ from .effects import Effects
 from .files import installed_folders
 from .fingerprints import Walker
 from .libraries import Libraries
+from .lookups import lookups
 from .own import Executed, OwnModules
 from .unsteady import (
     ANY,
@@ -87,6 +88,7 @@ class Tracer:
         """The words of the cells that define functions and classes, by the names of those."""
         self._modules, self._libraries = _prepared.pop() if _prepared else _first_look()
         self._libraries.settle()
+        self._told_lookups: frozenset[str] = sys.stdlib_module_names
         self._executed = Executed()
         self._finalizers = False
         """Whether the notebook may have classes with `__del__`."""
@@ -182,6 +184,7 @@ class Tracer:
             self._unsteady_paths.setdefault(name, set()).update(paths)
         if ok and not record["volatile"] and wishes.get("folder") and spent_s >= wishes.get("snapshot_s", 0.1):
             record["snapshots"] = self._snapshots(written & bound.keys(), after, spent_s, wishes)
+        record["lookups"] = self._new_lookups()
         record["spent_ms"] = round((_clock() - began) * 1000, 3)
         return record
 
@@ -249,6 +252,15 @@ class Tracer:
             except Exception:
                 failed.append(slot)
         return failed
+
+    def _new_lookups(self) -> "list[str]":
+        """Return what the process has asked for of the installed since this was last asked."""
+        installed = self._effects.files.installed
+        while installed:
+            lookups.touched(installed.pop())
+        new = lookups.names - self._told_lookups
+        self._told_lookups |= new
+        return sorted(new)
 
     # -- parts ---------------------------------------------------------------------------------------------
 
@@ -579,6 +591,7 @@ def _first_look() -> "tuple[OwnModules, Libraries]":
 
 def start(shell: Any, wishes: "dict[str, Any]") -> Tracer:
     """Begin to observe a kernel."""
+    lookups.start()
     effects = Effects(shell, wishes["project"], wishes.get("ignored", []))
     effects.install()
     return Tracer(shell, effects, wishes["project"])

@@ -12,10 +12,11 @@ from typing import Any, cast
 import msgspec
 
 from pytest_cells.cache.store import Store
-from pytest_cells.cache.trace import ABSENT, Damaged, Snapshot, Trace, Version
+from pytest_cells.cache.trace import ABSENT, Damaged, Snapshot, Trace, Version, encode
 from pytest_cells.errors import StoreError
 from pytest_cells.evaluator import Executor, ObservingRunner
 from pytest_cells.in_kernel import AGENT
+from pytest_cells.in_kernel.lookups import ALL
 from pytest_cells.in_kernel.versions import FOLDER
 from pytest_cells.judge import judge
 from pytest_cells.kernels.processes import open_for_writing
@@ -74,6 +75,10 @@ class TracedKernel(LiveKernel):
         self._bad: set[str] = set()
         """Snapshots that did not give back what was dumped."""
         self._watched: Json | None = None
+        self._lookups: set[str] = set()
+        """What this kernel has asked for of the installed."""
+        self._lookups_kept: tuple[int, str | None] = (0, None)
+        """Of how many of them the list is in the store, and its digest."""
         self._added_to_files = False
         """Whether a cell that was executed in this kernel has changed a file that it reads."""
         self.fell_back: list[str] = []
@@ -84,6 +89,7 @@ class TracedKernel(LiveKernel):
         super().drop()
         self._whole, self._held, self._slots, self._watched = True, {}, {}, None
         self._added_to_files = False
+        self._lookups, self._lookups_kept = set(), (0, None)
 
     def _set_up(self, code: str) -> Outcome:
         runner = cast(ObservingRunner, self._runner)
@@ -299,7 +305,8 @@ class TracedKernel(LiveKernel):
             self._distrust = True  # what killed it may be in any cell above: the next kernel executes them all
             self.drop()
             return static, outcome
-        inputs = self._note(cell, static, record or Record(barrier=[UNOBSERVED]), outcome, failed=error is not None)
+        record = record or Record(barrier=[UNOBSERVED], lookups=[ALL])
+        inputs = self._note(cell, static, record, outcome, failed=error is not None)
         self._position = cell.index + 1
         return inputs, msgspec.structs.replace(outcome, outputs=self._filtered(outcome.outputs))
 
@@ -335,6 +342,8 @@ class TracedKernel(LiveKernel):
         """Note what a cell did, in this kernel and in the notebook's walk."""
         state = self._traces.state(cell)
         record = self._conservative(record)
+        self._lookups.update(record.lookups)
+        lookups = None if record.barrier else self._kept_lookups()
         if cell.directives.pure:
             record = msgspec.structs.replace(record, barrier=[])
         if failed:
@@ -355,6 +364,7 @@ class TracedKernel(LiveKernel):
             snapshots=self._snapshots(record) if not failed else (),
             volatile=tuple(record.volatile),
             barrier=tuple(record.barrier),
+            lookups=lookups,
         )
         for name, version in writes.items():
             kind, _, rest = name.partition(":")
@@ -365,6 +375,16 @@ class TracedKernel(LiveKernel):
         self._added_to_files = self._added_to_files or _adds_to_files(trace)
         self._traces.note(cell, Step(trace, executed=True))
         return inputs
+
+    def _kept_lookups(self) -> str | None:
+        """Return the digest of the stored list of what the kernel has asked for of the installed."""
+        if self._store is not None and len(self._lookups) != self._lookups_kept[0]:
+            try:
+                digest = self._store.put_blob(encode(sorted(self._lookups)))
+            except OSError:  # whatever else is to be stored tells it
+                return None
+            self._lookups_kept = len(self._lookups), digest
+        return self._lookups_kept[1]
 
     def _conservative(self, record: Record) -> Record:
         """Draw the conclusions from what could not be observed."""

@@ -57,6 +57,8 @@ class Record(msgspec.Struct, frozen=True):
     """Why readers and writers outside Python cannot be seen, where that is so."""
     own: list[str] = msgspec.field(default_factory=list)
     """Top-level names of the modules it may have used that are neither Python's nor installed."""
+    lookups: list[str] = msgspec.field(default_factory=list)
+    """What the kernel asked for of the installed, and had not before."""
     volatile: list[str] = msgspec.field(default_factory=list)
     barrier: list[str] = msgspec.field(default_factory=list)
     snapshots: list[SnapshotFile] = msgspec.field(default_factory=list)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_cells.cache.trace import ABSENT, Trace, Version
+import msgspec
+
+from pytest_cells.cache.explain import MOST_NAMED
+from pytest_cells.cache.trace import ABSENT, ENVIRONMENT, Trace, Version
 from pytest_cells.in_kernel.versions import FOLDER
 from pytest_cells.model import Cell
 from pytest_cells.plan import Hit, Run, decide, describe_input
@@ -17,6 +21,7 @@ from pytest_cells.walk import always_runs
 if TYPE_CHECKING:
     from pytest_cells.cache.store import Store
     from pytest_cells.run import CellRun
+    from pytest_cells.tracing.environments import Environments
     from pytest_cells.tracing.kernel import TracedKernel
 
 
@@ -25,14 +30,21 @@ class TracesRung:
 
     name = "traces"
 
-    def __init__(self, walk: TraceWalk, live: TracedKernel, store: Store, rootdir: Path) -> None:
+    def __init__(
+        self, walk: TraceWalk, live: TracedKernel, store: Store, rootdir: Path, environments: Environments
+    ) -> None:
         self.walk, self.live, self._store, self._rootdir = walk, live, store, rootdir
+        self._environments = environments
+        self._installed_otherwise: list[str] = []
+        """What is installed otherwise than for the last result that was looked at, in words."""
 
     def look(self, run: CellRun) -> None:
         """Make sure that all above a cell is known: taken from the cache or, where that cannot be, executed.
 
         Raises what `LiveKernel.reach` raises.
         """
+        with contextlib.suppress(OSError):  # whatever else is to be stored tells it
+            self._environments.keep(self.walk.state(run.cell).version(ENVIRONMENT), self.walk.identity)
         while (above := self.walk.unknown_above(run.cell)) is not None:
             decision = self._decide(above, [])
             if isinstance(decision, Hit) and not run.run.settings.cache.force:
@@ -55,14 +67,36 @@ class TracesRung:
             return Run(reason)
         candidates = list(self._store.candidates(self.walk.lookup(cell), "", problems))
         steady = [trace for trace in candidates if not trace.volatile or cell.directives.cache_anyway]
-        state = self.walk.state(cell)
-        decision = decide(steady, state, self.walk.static(cell), partial(self._describe, cell))
-        if isinstance(decision, Run) and not steady and candidates:
+        state, static = self.walk.state(cell), self.walk.static(cell)
+        now = static[ENVIRONMENT]
+        decision = decide([trace for trace in steady if trace.inputs.get(ENVIRONMENT) == now], state, static)
+        if isinstance(decision, Hit):
+            return decision
+        for trace in steady:
+            moved = self._moved_here(trace, now)
+            if moved is not None and isinstance(decide([moved], state, static), Hit):
+                with contextlib.suppress(OSError):  # it is looked for again next time
+                    self._store.put_trace(moved)
+                return Hit(moved)
+        if not steady and candidates:
             return Run(f"{candidates[0].volatile[0]}: it is executed in every run")
-        return decision
+        return decide(steady, state, static, partial(self._describe, cell))
+
+    def _moved_here(self, trace: Trace, now: Version) -> Trace | None:
+        """Return a result of another environment as one of this, where nothing that it can depend on differs."""
+        if trace.inputs.get(ENVIRONMENT) == now:
+            return None
+        differing = self._environments.differences(trace, now, self.walk.identity)
+        self._installed_otherwise = differing or []
+        if differing is None or differing:
+            return None
+        return msgspec.structs.replace(trace, inputs={**trace.inputs, ENVIRONMENT: now})
 
     def _describe(self, cell: Cell, name: str) -> str:
         """Say in words what an input stands for, and which cell above wrote it last."""
+        if name == ENVIRONMENT and self._installed_otherwise:
+            more = len(self._installed_otherwise) - MOST_NAMED
+            return ", ".join(self._installed_otherwise[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
         writers = [
             above.label
             for above in self.walk.notebook.cells[: cell.index]
@@ -104,8 +138,10 @@ class TracesRung:
     def forget(self, cell: Cell, inputs: dict[str, Version]) -> None:
         """Remove the traces of a cell that would hit now, and yet it fails."""
         state = self.walk.state(cell)
+        now = state.version(ENVIRONMENT)
         for trace in list(self._store.candidates(self.walk.lookup(cell), "", [])):
-            if all(version == state.version(name) for name, version in trace.inputs.items()):
+            here = self._moved_here(trace, now) or trace
+            if all(version == state.version(name) for name, version in here.inputs.items()):
                 self._store.remove_trace(trace)
 
     def _lost_file(self, cell: Cell, trace: Trace) -> str | None:
