@@ -9,9 +9,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.measure import BenchmarkError, environment, interleave
-from benchmarks.table import Result, as_json, header, missed, table
-from benchmarks.tools import MissingToolError, installed_versions
+from benchmarks.measure import environment, interleave
+from benchmarks.table import Result, as_json, header, missed, table, verdict_table
+from benchmarks.tools import BenchmarkError, MissingToolError, installed_versions
 from benchmarks.workloads import WORKLOADS, Workload
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
@@ -50,15 +50,14 @@ def measure(workload: Workload, runs: int) -> Result:
         folder.joinpath("pytest.ini").write_text("[pytest]\n", encoding="utf-8")
         env = environment(str(root / "ipython"))
         try:
-            times = interleave(workload.prepare(folder), max(runs, workload.min_runs), env, progress)
+            return Result(workload, *interleave(workload.prepare(folder), max(runs, workload.min_runs), env, progress))
         except BenchmarkError as error:
             progress(f"FAILED: {error}")
-            return Result(workload, {}, str(error))
-    return Result(workload, times)
+            return Result(workload, {}, {}, str(error))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the chosen workloads, print the table and return the exit code."""
+    """Run the chosen workloads, print the tables and return the exit code."""
     options = parser().parse_args(arguments)
     if options.list:
         for workload in WORKLOADS:
@@ -72,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MissingToolError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return EXIT_USAGE
-    print(f"{first_lines}\n\n{table(results)}")
+    print("\n\n".join(part for part in (first_lines, table(results), verdict_table(results)) if part))
     if options.json is not None:
         options.json.write_text(json.dumps(as_json(results, versions, options.runs), indent=1), encoding="utf-8")
     late = missed(results)

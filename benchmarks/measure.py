@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import os
-import re
 import shutil
 import subprocess
 import tempfile
@@ -14,18 +13,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.tools import Command
+from benchmarks.outputs import own_time
+from benchmarks.tools import BenchmarkError, Command, Edit
 
 LIMIT_S = 900.0
-
-_SUMMARY = re.compile(r"\bin (\d+\.\d+)s\b")
-_COUNT = re.compile(r"(\d+) (?:tests? )?([a-z]+)")
 
 Times = dict[str, list[float]]
 
 
-class BenchmarkError(Exception):
-    """A command failed or did other work than it was measured for, so its time means nothing."""
+class Verdict(enum.Enum):
+    """What a tool's verdict after an edit is worth."""
+
+    RIGHT = "right"
+    STALE = "STALE PASS"
+    FALSE = "false failure"
+    OTHER = "other failure"
+
+
+Verdicts = dict[tuple[Edit, str], Verdict]
 
 
 class Kind(enum.Enum):
@@ -77,14 +82,6 @@ class Comparison:
         return value >= self.limit if self.kind is Kind.SPEEDUP else value <= self.limit
 
 
-def counts(output: str) -> dict[str, int]:
-    """Read the counts in the last line that ends in a duration, as in `2 failed, 48 passed in 1.23s`."""
-    for line in reversed(output.splitlines()):
-        if _SUMMARY.search(line):
-            return {word: int(number) for number, word in _COUNT.findall(line) if not word.startswith("warning")}
-    return {}
-
-
 def environment(private: str) -> dict[str, str]:
     """Return our environment without pytest's variables, and with IPython's profile in `private`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
@@ -92,8 +89,8 @@ def environment(private: str) -> dict[str, str]:
     return kept | {"IPYTHONDIR": private}
 
 
-def run(command: Command, expected: Mapping[str, int], env: Mapping[str, str]) -> float:
-    """Return the wall seconds of one run; raise BenchmarkError unless it did what is expected."""
+def execute(command: Command, env: Mapping[str, str]) -> tuple[float, int, str]:
+    """Return the wall seconds of one run, its exit code and its output."""
     for folder in command.empty:
         shutil.rmtree(folder, ignore_errors=True)
     # A file and not a pipe: the clock stops when the command exits, whoever still holds its output.
@@ -120,30 +117,66 @@ def run(command: Command, expected: Mapping[str, int], env: Mapping[str, str]) -
         output = sink.read().decode(errors="replace")
     if elapsed >= LIMIT_S:
         raise BenchmarkError(f"{command.tool} was stopped after {LIMIT_S:.0f} s: {' '.join(command.argv)}")
-    found = counts(output)
-    if code != 0 or found != expected:
-        raise BenchmarkError(
-            f"{command.tool} exited with {code} and counted {found}; expected 0 and {dict(expected)}\n"
-            f"  command: {' '.join(command.argv)}\n  output:\n{output[-3000:]}"
-        )
+    return elapsed, code, output
+
+
+def refusal(command: Command, code: int, output: str, wanted: str) -> BenchmarkError:
+    """Say what a command did instead of what was wanted."""
+    return BenchmarkError(
+        f"{command.tool} exited with {code} and counted {command.read(output)}; expected {wanted}\n"
+        f"  command: {' '.join(command.argv)}\n  output:\n{output[-3000:]}"
+    )
+
+
+def run(command: Command, expected: Mapping[str, int], env: Mapping[str, str]) -> float:
+    """Return the seconds of one run; raise BenchmarkError unless it did what is expected."""
+    elapsed, code, output = execute(command, env)
+    if code != 0 or command.read(output) != expected:
+        raise refusal(command, code, output, f"0 and {dict(expected)}")
     return own_time(output) if command.own_clock else elapsed
 
 
-def own_time(output: str) -> float:
-    """Return the seconds that the last line ending in a duration tells."""
-    return float(_SUMMARY.findall(output)[-1])
+def run_after(edit: Edit, command: Command, env: Mapping[str, str]) -> tuple[float, Verdict]:
+    """Make an edit, outside the clock, and return the seconds of one run and what its verdict is worth.
+
+    A verdict is one that the tool gives: a run that neither passes nor fails as its tool does raises
+    BenchmarkError, and so does one that passes as it ought to and did other work than expected.
+    """
+    edit.make()
+    elapsed, code, output = execute(command, env)
+    found = command.read(output)
+    if code in command.codes_of_failure and found.get("failed"):
+        right = not edit.passes and "AssertionError" in output
+        return elapsed, Verdict.RIGHT if right else Verdict.FALSE if edit.passes else Verdict.OTHER
+    if code != 0 or not found or not found.keys() <= {"passed", "cached"}:
+        raise refusal(command, code, output, "a verdict")
+    if not edit.passes:
+        return elapsed, Verdict.STALE
+    if command.expected and found != command.expected:
+        raise refusal(command, code, output, f"0 and {dict(command.expected)}")
+    return elapsed, Verdict.RIGHT
 
 
 def interleave(
     commands: Sequence[Command], rounds: int, env: Mapping[str, str], progress: Callable[[str], None]
-) -> Times:
-    """Time each command once a round, after an uncounted warm-up; every other round goes backwards."""
+) -> tuple[Times, Verdicts]:
+    """Time each command once a round, after an uncounted warm-up; every other round goes backwards.
+
+    Of the verdicts after an edit the first that is not right stands.
+    """
     progress("warm-up")
     for command in commands:
         run(command, command.expected if command.first is None else command.first, env)
     times: Times = {command.tool: [] for command in commands}
+    verdicts: Verdicts = {}
     for number in range(rounds):
         progress(f"round {number + 1} of {rounds}")
         for command in commands if number % 2 == 0 else reversed(commands):
-            times[command.tool].append(run(command, command.expected, env))
-    return times
+            if command.edit is None:
+                times[command.tool].append(run(command, command.expected, env))
+                continue
+            took, verdict = run_after(command.edit, command, env)
+            times[command.tool].append(took)
+            if verdicts.get((command.edit, command.tool), Verdict.RIGHT) is Verdict.RIGHT:
+                verdicts[command.edit, command.tool] = verdict
+    return times, verdicts

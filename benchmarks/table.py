@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from benchmarks.measure import Comparison, Kind, Times
-from benchmarks.tools import NBMAKE
+from benchmarks.measure import Comparison, Kind, Times, Verdict, Verdicts
+from benchmarks.tools import CELLS, NBMAKE
 from benchmarks.workloads import Workload
 
 HEADINGS = ("work", "tool", "median s", "min-max s", "x nbmake", "compared", "goal", "verdict")
@@ -18,10 +18,11 @@ HEADINGS = ("work", "tool", "median s", "min-max s", "x nbmake", "compared", "go
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one workload gave: the times of each tool in the order of the rounds, or why there are none."""
+    """What one workload gave: each tool's times in the order of the rounds and its verdicts, or why there are none."""
 
     workload: Workload
     times: Times
+    verdicts: Verdicts
     error: str | None = None
 
 
@@ -90,29 +91,58 @@ def rows(result: Result) -> list[tuple[str, ...]]:
             for each in result.workload.comparisons
             if each.tool == tool
         ]
+        compared += [
+            (f"{verdict.value}, see below", "", "")
+            for (_, judged), verdict in result.verdicts.items()
+            if judged == tool and verdict is not Verdict.RIGHT
+        ]
         for number, words in enumerate(compared or [("", "", "")]):
             lines.append((*(facts if number == 0 else ("",) * len(facts)), *words))
     return lines
 
 
-def table(results: Sequence[Result]) -> str:
-    """Return the whole table, a blank line between workloads."""
-    blocks = [rows(result) for result in results]
-    every = [HEADINGS, *(line for block in blocks for line in block)]
+def aligned(headings: Sequence[str], blocks: Sequence[Sequence[Sequence[str]]]) -> str:
+    """Return lines in columns under their headings, a blank line between blocks."""
+    every = [headings, *(line for block in blocks for line in block)]
     widths = [max(map(len, column)) for column in zip(*every, strict=True)]
 
     def joined(line: Sequence[str]) -> str:
         return "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
 
-    lines = [joined(HEADINGS), joined(["-" * width for width in widths])]
+    lines = [joined(headings), joined(["-" * width for width in widths])]
     for block in blocks:
         lines += [*map(joined, block), ""]
     return "\n".join(lines).rstrip()
 
 
+def table(results: Sequence[Result]) -> str:
+    """Return the table of times, workload by workload."""
+    blocks = [rows(result) for result in results]
+    return aligned(HEADINGS, blocks)
+
+
+def verdict_table(results: Sequence[Result]) -> str:
+    """Return what each tool's verdict after each edit is worth, an edit a line; empty if nothing was edited."""
+    blocks = [result.verdicts for result in results if result.verdicts]
+    tools = list(dict.fromkeys(tool for block in blocks for _, tool in block))
+    lines = []
+    for block in blocks:
+        words: dict[tuple[str, str], dict[str, str]] = {}
+        for (edit, tool), verdict in block.items():
+            words.setdefault((edit.name, "pass" if edit.passes else "fail"), {})[tool] = verdict.value
+        lines.append([(*edit, *(found.get(tool, "-") for tool in tools)) for edit, found in words.items()])
+    return aligned(("edited", "must", *tools), lines) if lines else ""
+
+
 def missed(results: Sequence[Result]) -> list[str]:
-    """Name the asserted goals that were not met."""
-    return [
+    """Name the asserted goals that were not met; that our own verdicts are right is one."""
+    wrong = [
+        f"{result.workload.name}: {tool}, after an edit of {edit.name}: {verdict.value}"
+        for result in results
+        for (edit, tool), verdict in result.verdicts.items()
+        if tool == CELLS and verdict is not Verdict.RIGHT
+    ]
+    return wrong + [
         f"{result.workload.name}: {measured(each, result.times)}, goal {goal(each)}"
         for result in results
         if result.error is None
@@ -135,6 +165,10 @@ def as_json(results: Sequence[Result], versions: Mapping[str, str], runs: int) -
                 "title": result.workload.title,
                 "error": result.error,
                 "times_s": result.times,
+                "verdicts": [
+                    {"edited": edit.name, "must_pass": edit.passes, "tool": tool, "verdict": verdict.name.lower()}
+                    for (edit, tool), verdict in result.verdicts.items()
+                ],
                 "comparisons": [
                     {
                         "tool": each.tool,

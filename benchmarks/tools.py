@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 
-DISTRIBUTIONS = ("pytest-cells", "pytest", "pytest-xdist", "nbmake", "nbval", "nbclient", "ipykernel")
+from benchmarks.outputs import counts, jellycell_counts, jupyter_cache_counts
+
+DISTRIBUTIONS = (
+    "pytest-cells",
+    "pytest",
+    "pytest-xdist",
+    "nbmake",
+    "nbval",
+    "nbclient",
+    "jellycell",
+    "jupyter-cache",
+    "ipykernel",
+)
 INSTALL = 'pip install "pytest-cells[benchmarks]"'
 
 BARE = "bare pytest"
 CELLS = "pytest-cells"
+JELLYCELL = "jellycell"
+JELLYCELL_REWRITTEN = "jellycell, rewritten"
+JUPYTER_CACHE = "jupyter-cache"
 NBCLIENT = "nbclient"
 NBMAKE = "nbmake"
 NBVAL = "nbval"
@@ -101,23 +119,34 @@ print(f"{{len(times)}} passed in {{statistics.median(times):.5f}}s")
 """
 
 
-# Somebody edits one cell, and runs the tool: every time has an edit of its own.
-EDIT_AND_RUN = """\
-import pathlib, re, subprocess, sys, time
-
-path = pathlib.Path(sys.argv[1])
-text = path.read_text(encoding="utf-8")
-path.write_text(re.sub(r"EDITED_\\d*", f"EDITED_{time.time_ns()}", text), encoding="utf-8")
-start = time.perf_counter()
-done = subprocess.run(sys.argv[2:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-took = time.perf_counter() - start
-print(re.sub(r" in [\\d.]+s.*", f" in {took:.3f}s", done.stdout.rstrip()))
-sys.exit(done.returncode)
-"""
-
-
 class MissingToolError(Exception):
     """Something that is to be measured is not installed in this interpreter."""
+
+
+class BenchmarkError(Exception):
+    """A command failed or did other work than it was measured for, so its time means nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What somebody changes between two runs, and whether a full run passes afterwards.
+
+    `old` is a regular expression; `{now}` in `new` is another number each time.
+    """
+
+    name: str
+    passes: bool
+    path: Path
+    old: str
+    new: str
+
+    def make(self) -> None:
+        """Make the edit; raise BenchmarkError if it changes nothing."""
+        before = self.path.read_text(encoding="utf-8")
+        after = re.sub(self.old, self.new.replace("{now}", str(time.time_ns())), before)
+        if after == before:
+            raise BenchmarkError(f"the edit of {self.name} changes nothing in {self.path}")
+        self.path.write_text(after, encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +156,9 @@ class Command:
     `expected` are the counts of its last line. `first` are those of the warm-up where they differ: the run
     that fills a cache. `empty` are folders removed before every run, outside the clock. A command with
     `own_clock` measures one thing many times, and its last line tells the median instead of the whole.
+    An `edit` is made before every run but the first, outside the clock, and the verdict after it is judged;
+    `expected` is empty where the verdict is all that matters. `read` finds the counts in the output; a failure
+    that the tool reports ends with one of the `codes_of_failure`.
     """
 
     tool: str
@@ -136,6 +168,9 @@ class Command:
     first: Mapping[str, int] | None = None
     empty: tuple[Path, ...] = ()
     own_clock: bool = False
+    edit: Edit | None = None
+    read: Callable[[str], dict[str, int]] = counts
+    codes_of_failure: tuple[int, ...] = (1,)
 
 
 def installed_versions() -> dict[str, str]:
@@ -167,6 +202,14 @@ def pytest_argv(*arguments: str, plugins: tuple[str, ...] = ()) -> tuple[str, ..
     return (sys.executable, "-m", "pytest", "-q", "--color=no", *blocked, *arguments)
 
 
+def console_argv(script: str, *arguments: str) -> tuple[str, ...]:
+    """Return a command line that runs an installed console script in this interpreter."""
+    for entry in entry_points(group="console_scripts", name=script):
+        start = f"import sys; from {entry.module} import {entry.attr}; sys.exit({entry.attr}())"
+        return (sys.executable, "-c", start, *arguments)
+    raise MissingToolError(f"no installed distribution has the command {script!r}; install it with: {INSTALL}")
+
+
 def cells(
     folder: Path,
     expected: Mapping[str, int],
@@ -183,20 +226,44 @@ def cells(
     return Command(tool, argv, folder, expected, first, empty)
 
 
+def nbmake(folder: Path, expected: Mapping[str, int]) -> Command:
+    """Run nbmake on `folder`/notebooks."""
+    argv = pytest_argv("--nbmake", "-p", "no:cacheprovider", "notebooks", plugins=("nbmake",))
+    return Command(NBMAKE, argv, folder, expected)
+
+
+def jellycell(
+    notebook: Path, expected: Mapping[str, int], *, first: Mapping[str, int] | None = None, tool: str = JELLYCELL
+) -> Command:
+    """Run jellycell on a notebook in its own format, whose folder becomes its project."""
+    folder = notebook.parent
+    folder.joinpath("jellycell.toml").write_text('[project]\nname = "benchmark"\n', encoding="utf-8")
+    argv = console_argv("jellycell", "--json", "run", notebook.name)
+    return Command(tool, argv, folder, expected, first, read=jellycell_counts)
+
+
+def jupyter_cache(folder: Path, notebook: Path) -> Command:
+    """Run jupyter-cache on one notebook, which is added to its project here; a test is a notebook.
+
+    It exits with 0 after a failure too; what it lists is its verdict.
+    """
+    cache = str(folder / "jupyter-cache")
+    argv = console_argv("jcache", "notebook", "--cache-path", cache, "add", str(notebook))
+    added = subprocess.run(argv, check=False, input="y\n", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if added.returncode != 0:
+        raise BenchmarkError(f"{JUPYTER_CACHE} cannot add {notebook}:\n{added.stdout}")
+    argv = console_argv("jcache", "project", "--cache-path", cache, "execute", "--timeout", "300")
+    return Command(JUPYTER_CACHE, argv, folder, {"passed": 1}, read=jupyter_cache_counts, codes_of_failure=(0,))
+
+
 def peers(folder: Path, *, notebooks: int, code_cells: int) -> list[Command]:
     """Run each peer on `folder`/notebooks. A test is a notebook for nbmake and a cell for the others."""
     lean = ("-p", "no:cacheprovider", "notebooks")
     return [
-        Command(NBMAKE, pytest_argv("--nbmake", *lean, plugins=("nbmake",)), folder, {"passed": notebooks}),
+        nbmake(folder, {"passed": notebooks}),
         Command(NBVAL, pytest_argv("--nbval-lax", *lean, plugins=("nbval",)), folder, {"passed": code_cells}),
         Command(NBCLIENT, (sys.executable, "-c", NBCLIENT_LOOP, "notebooks"), folder, {"passed": code_cells}),
     ]
-
-
-def after_an_edit(command: Command, notebook: str) -> Command:
-    """Edit a notebook before each run of a command, outside the clock: whatever follows `EDITED_` in it."""
-    argv = (sys.executable, "-c", EDIT_AND_RUN, notebook, *command.argv)
-    return replace(command, argv=argv, own_clock=True)
 
 
 def starts(folder: Path) -> list[Command]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import inspect
-import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from benchmarks import tools
 from benchmarks.measure import Comparison, Kind
-from benchmarks.tools import BARE, CELLS, NBCLIENT, NBMAKE, NBVAL, ORDINARY, Command
+from benchmarks.notebooks import Cell, write_notebook, write_percent, write_rewritten
+from benchmarks.tools import BARE, CELLS, JELLYCELL_REWRITTEN, NBCLIENT, NBMAKE, NBVAL, ORDINARY, Command, Edit
 
 COLLECT_ONLY = "--collect-only"
 EMPTY_TESTS = "pytest, 1000 empty tests"
@@ -36,26 +35,6 @@ class Workload:
     prepare: Callable[[Path], Sequence[Command]]
     comparisons: tuple[Comparison, ...]
     min_runs: int = 1
-
-
-def write_notebook(path: Path, sources: Sequence[str]) -> None:
-    """Write a notebook with one code cell for each source and no outputs."""
-    code_cells: list[dict[str, Any]] = [
-        {
-            "cell_type": "code",
-            "id": f"cell-{number}",
-            "source": source,
-            "metadata": {},
-            "outputs": [],
-            "execution_count": None,
-        }
-        for number, source in enumerate(sources)
-    ]
-    kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    metadata = {"kernelspec": kernelspec, "language_info": {"name": "python"}}
-    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": code_cells}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(notebook, indent=1), encoding="utf-8")
 
 
 def write_trivial(folder: Path, *, notebooks: int, cells_each: int) -> None:
@@ -173,17 +152,45 @@ weights = {{row["n"]: row["half"] for row in rows}}
 """
 
 
+PARTS = [f"part_{n}" for n in range(7)]
+EDITED = (
+    Cell(LOAD, leaves=("rows",)),
+    Cell(MODEL, takes=("rows",), leaves=("weights",)),
+    Cell("first = rows[0]", takes=("rows",)),
+    Cell("assert len(weights) == 1000", takes=("weights",)),
+    *[
+        Cell(
+            f"{part} = sum(weights[m] for m in range({n}, 1000, 7))\nassert {part} > {n}",
+            takes=("weights",),
+            leaves=(part,),
+        )
+        for n, part in enumerate(PARTS)
+    ],
+    Cell("total = part_0 + part_3\nprint('EDITED_', total)", takes=("part_0", "part_3")),
+)
+
+
 def edited(folder: Path) -> list[Command]:
     """Prepare a notebook with a slow load, a slow model and ten cheap cells, of which one is edited before each run."""
-    sources = [LOAD, MODEL, "first = rows[0]", "assert len(weights) == 1000"]
-    sources += [f"part_{n} = sum(weights[m] for m in range({n}, 1000, 7))\nassert part_{n} > {n}" for n in range(7)]
-    sources.append("total = part_0 + part_3\nprint('EDITED_', total)")
-    write_notebook(folder / "notebooks" / "nb_00.ipynb", sources)
-    commands = [
-        tools.cells(folder, {"passed": 1, "cached": 11}, first={"passed": 12}),
-        *[peer for peer in tools.peers(folder, notebooks=1, code_cells=12) if peer.tool == NBMAKE],
+    sources = [cell.source for cell in EDITED]
+    notebook = folder / "notebooks" / "nb_00.ipynb"
+    percent = folder / "same_cells" / "nb_00.py"
+    rewritten = folder / "rewritten" / "nb_00.py"
+    write_notebook(notebook, sources)
+    write_percent(percent, sources)
+    write_rewritten(rewritten, "import time", EDITED)
+    edit = Edit("a cheap cell", passes=True, path=notebook, old=r"EDITED_\d*", new="EDITED_{now}")
+    one_of_twelve = {"passed": 1, "cached": 11}
+    and_setup = {"passed": 2, "cached": 11}
+    jellycell = tools.jellycell(percent, one_of_twelve, first={"passed": 12})
+    jellycell_rewritten = tools.jellycell(rewritten, and_setup, first={"passed": 13}, tool=JELLYCELL_REWRITTEN)
+    return [
+        replace(tools.cells(folder, one_of_twelve, first={"passed": 12}), edit=edit),
+        replace(tools.nbmake(folder, {"passed": 1}), edit=edit),
+        replace(jellycell, edit=replace(edit, path=percent)),
+        replace(jellycell_rewritten, edit=replace(edit, path=rewritten)),
+        replace(tools.jupyter_cache(folder, notebook), edit=edit),
     ]
-    return [tools.after_an_edit(command, "notebooks/nb_00.ipynb") for command in commands]
 
 
 OBSERVED_CELLS = (
