@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.measure import environment, interleave
+from benchmarks.measure import Verdict, environment, interleave, judge
 from benchmarks.table import Result, as_json, header, missed, table, verdict_table
 from benchmarks.tools import BenchmarkError, MissingToolError, installed_versions
 from benchmarks.workloads import WORKLOADS, Workload
@@ -50,7 +50,10 @@ def measure(workload: Workload, runs: int) -> Result:
         folder.joinpath("pytest.ini").write_text("[pytest]\n", encoding="utf-8")
         env = environment(str(root / "ipython"))
         try:
-            return Result(workload, *interleave(workload.prepare(folder), max(runs, workload.min_runs), env, progress))
+            commands = workload.prepare(folder)
+            if not workload.timed:
+                return Result(workload, {}, judge(commands, env, progress))
+            return Result(workload, *interleave(commands, max(runs, workload.min_runs), env, progress))
         except BenchmarkError as error:
             progress(f"FAILED: {error}")
             return Result(workload, {}, {}, str(error))
@@ -77,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     late = missed(results)
     for line in late:
         print(f"asserted goal missed: {line}", file=sys.stderr)
-    failed = any(result.error is not None for result in results)
+    failed = any(result.error is not None or Verdict.NONE in result.verdicts.values() for result in results)
     return EXIT_FAILED if failed or (options.check and late) else EXIT_OK
 
 

@@ -28,6 +28,7 @@ class Verdict(enum.Enum):
     STALE = "STALE PASS"
     FALSE = "false failure"
     OTHER = "other failure"
+    NONE = "NONE, see above"
 
 
 Verdicts = dict[tuple[Edit, str], Verdict]
@@ -157,6 +158,11 @@ def run_after(edit: Edit, command: Command, env: Mapping[str, str]) -> tuple[flo
     return elapsed, Verdict.RIGHT
 
 
+def warm_up(command: Command, env: Mapping[str, str]) -> None:
+    """Run a command for the first time, which fills its cache, if it has one."""
+    run(command, command.expected if command.first is None else command.first, env)
+
+
 def interleave(
     commands: Sequence[Command], rounds: int, env: Mapping[str, str], progress: Callable[[str], None]
 ) -> tuple[Times, Verdicts]:
@@ -166,7 +172,7 @@ def interleave(
     """
     progress("warm-up")
     for command in commands:
-        run(command, command.expected if command.first is None else command.first, env)
+        warm_up(command, env)
     times: Times = {command.tool: [] for command in commands}
     verdicts: Verdicts = {}
     for number in range(rounds):
@@ -180,3 +186,20 @@ def interleave(
             if verdicts.get((command.edit, command.tool), Verdict.RIGHT) is Verdict.RIGHT:
                 verdicts[command.edit, command.tool] = verdict
     return times, verdicts
+
+
+def judge(commands: Sequence[Command], env: Mapping[str, str], progress: Callable[[str], None]) -> Verdicts:
+    """Run each command, make its edit and run it again; a tool that gives no verdict has none in the table."""
+    verdicts: Verdicts = {}
+    for command in commands:
+        if command.edit is None:
+            raise BenchmarkError(f"{command.tool} has no edit to be judged after")
+        progress(f"{command.tool}, {command.edit.name}")
+        try:
+            warm_up(command, env)
+            _, verdict = run_after(command.edit, command, env)
+        except BenchmarkError as error:
+            progress(f"FAILED: {error}")
+            verdict = Verdict.NONE
+        verdicts[command.edit, command.tool] = verdict
+    return verdicts

@@ -116,9 +116,9 @@ def aligned(headings: Sequence[str], blocks: Sequence[Sequence[Sequence[str]]]) 
 
 
 def table(results: Sequence[Result]) -> str:
-    """Return the table of times, workload by workload."""
-    blocks = [rows(result) for result in results]
-    return aligned(HEADINGS, blocks)
+    """Return the table of times, workload by workload; empty if nothing was timed."""
+    blocks = [rows(result) for result in results if result.workload.timed or result.error is not None]
+    return aligned(HEADINGS, blocks) if blocks else ""
 
 
 def verdict_table(results: Sequence[Result]) -> str:

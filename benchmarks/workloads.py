@@ -12,6 +12,7 @@ from benchmarks import tools
 from benchmarks.measure import Comparison, Kind
 from benchmarks.notebooks import Cell, write_notebook, write_percent, write_rewritten
 from benchmarks.tools import BARE, CELLS, JELLYCELL_REWRITTEN, NBCLIENT, NBMAKE, NBVAL, ORDINARY, Command, Edit
+from benchmarks.verdicts import verdicts
 
 COLLECT_ONLY = "--collect-only"
 EMPTY_TESTS = "pytest, 1000 empty tests"
@@ -27,7 +28,8 @@ MS_RUNS = 60
 class Workload:
     """A piece of work for several tools. `prepare` writes it into an empty folder and returns the commands.
 
-    `min_runs` is for differences so small that a few runs would not show them.
+    `min_runs` is for differences so small that a few runs would not show them. A workload that is not `timed`
+    asks once for the verdicts alone.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Workload:
     prepare: Callable[[Path], Sequence[Command]]
     comparisons: tuple[Comparison, ...]
     min_runs: int = 1
+    timed: bool = True
 
 
 def write_trivial(folder: Path, *, notebooks: int, cells_each: int) -> None:
@@ -285,6 +288,13 @@ WORKLOADS = (
         "a load and a model of 20 s each and 10 cheap cells, of which one is edited",
         edited,
         (Comparison(CELLS, NBMAKE, Kind.RATIO, 1.5 / (2 * SLOW_S), asserted=True),),
+    ),
+    Workload(
+        "verdicts",
+        "a small notebook, run, edited and run again: is the verdict right? (once, not timed)",
+        verdicts,
+        (),
+        timed=False,
     ),
     Workload(
         "observed",
