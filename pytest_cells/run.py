@@ -165,6 +165,7 @@ class NotebookRun:
                 self.catch_up,
                 self.store,
                 self.session.sealer,
+                self.session.environments,
             )
             return TracesRung(found, traced, self.store, rootdir, self.session.environments)
         walk = Walk(self.notebook, self._inputs, self._identity, name, self._material)

@@ -40,7 +40,7 @@ class Effects:
         self.files = Files(self.places)
         self.held = Held(self.places.counts)
         self.entropy = Entropy(self.places.installed)
-        self._leftovers = Leftovers(shell)
+        self._leftovers = Leftovers(shell, self.places.installed)
         self._slots = {slot.name: slot for slot in slots(shell)}
         self._generators: dict[str, Generator] = {}
         self._waiting: dict[str, bytes] = {}

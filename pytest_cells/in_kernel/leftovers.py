@@ -6,7 +6,9 @@ import os
 import signal
 import sys
 import threading
+import types
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from .versions import PRIVATE_BUILTINS
@@ -34,6 +36,10 @@ HARMLESS_THREADS = (
 """Classes of threads that only show, save or send what there is."""
 _active: Any = threading._active  # type: ignore[attr-defined]
 _wait_any = getattr(os, "waitid", None)
+_TIMERS = tuple(getattr(signal, name) for name in ("SIGALRM", "SIGVTALRM", "SIGPROF") if hasattr(signal, name))
+"""Signals that come by themselves."""
+_NAMED = (type, types.FunctionType, types.BuiltinFunctionType)
+_AGENT = __name__.partition(".")[0]
 _signals: "tuple[int, ...]" = tuple(map(int, signal.Signals))
 _getsignal: Any = sys.modules["_signal"].getsignal  # that of `signal` makes enumeration members, slowly
 _gettrace, _getprofile = sys.gettrace, sys.getprofile
@@ -49,13 +55,15 @@ _CSV_DIALECTS = frozenset({"excel", "excel-tab", "unix"})
 class Leftovers:
     """Compare what there is before and after a cell."""
 
-    def __init__(self, shell: Any) -> None:
-        self._shell = shell
+    def __init__(self, shell: Any, installed: "Callable[[str], bool]") -> None:
+        self._shell, self._installed = shell, installed
         self._own_threads = frozenset(_active)
         """The kernel's."""
         self._before: dict[str, Any] = {}
         self._last: dict[str, Any] = {}
         self._last_raw: list[Any] = []
+        self._called: str | None = None
+        """What of the notebook's own is called around other cells, now."""
         self._children = self._reaped()
         self._own_tasks: Any = weakref.WeakSet()
         self.begin_tasks()
@@ -75,6 +83,8 @@ class Leftovers:
         """Return what there is to say against the cell that has ended; the next one begins with what there is now."""
         before, after = self._before, self._look()
         found = [reason for reason, value in after.items() if after is not before and value != before.get(reason)]
+        if not found and self._called is not None:
+            found.append("%s of the notebook is called whatever a cell does" % self._called)
         for ident, thread in list(_active.items()):
             if ident not in self._own_threads and not _is_harmless(thread):
                 found.append("a thread is still running: %s" % _text(getattr(thread, "_name", "")))
@@ -95,7 +105,28 @@ class Leftovers:
         raw = self._raw()
         if raw != self._last_raw:
             self._last_raw, self._last = raw, self._standing()
+            self._called = next((_name(hook) for hook in self._hooks_of_any_kind() if self._of_notebook(hook)), None)
         return self._last
+
+    def _hooks_of_any_kind(self) -> "list[Any]":
+        """Return all that others call around a cell, or instead of what the cell calls."""
+        found = [*vars(builtins).values(), *self._replaceable(), _gettrace(), _getprofile(), *sys.meta_path]
+        found += [_getsignal(number) for number in _TIMERS]
+        shell = self._shell
+        if shell is not None:
+            for hooks in (*(getattr(getattr(shell, "events", None), "callbacks", None) or {}).values(),):
+                found += hooks
+            for hooks in (*self._transforms(shell), self._shown(shell)):
+                found += hooks
+        return [_bare(hook) for hook in found if hook is not None]
+
+    def _of_notebook(self, value: Any) -> bool:
+        """Tell whether code of a value is the notebook's own, or its project's."""
+        package = getattr(value if isinstance(value, _NAMED) else type(value), "__module__", None)
+        if package == "__main__":
+            return True
+        file = getattr(sys.modules.get(_text(package)), "__file__", None)
+        return type(file) is str and _text(package).partition(".")[0] != _AGENT and not self._installed(file)
 
     def _raw(self) -> "list[Any]":
         named = vars(builtins)
@@ -231,6 +262,10 @@ def _bare(callback: Any) -> Any:
             return callback
         callback = inner
     return callback
+
+
+def _name(value: Any) -> str:
+    return _text(getattr(value if isinstance(value, _NAMED) else type(value), "__name__", None)) or "a hook"
 
 
 def _package(value: Any) -> str:

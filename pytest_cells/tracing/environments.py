@@ -27,6 +27,7 @@ class Environments:
         self._kept: set[Version] = set()
         self._described: dict[Version, Environment | None] = {}
         self._asked: dict[str, frozenset[str] | None] = {}
+        self._digests: dict[frozenset[str], str] = {}
 
     def keep(self, version: Version, identity: KernelIdentity) -> None:
         """See that the store has a description of what is installed now, of this version. Raises OSError."""
@@ -41,18 +42,30 @@ class Environments:
         with contextlib.suppress(OSError):
             self.keep(now, identity)
         before, after = (self._description(version) for version in (trace.inputs.get(ENVIRONMENT, ""), now))
-        asked = self._lookups(trace.lookups)
+        asked = self.lookups(trace.lookups)
         return None if before is None or after is None or asked is None else relevant(before, after, asked)
+
+    def keep_lookups(self, names: frozenset[str]) -> str | None:
+        """Return the digest of a stored list of what kernels asked for; None where it cannot be stored."""
+        if names not in self._digests:
+            try:
+                self._digests[names] = self._store.put_blob(encode(sorted(names)))
+            except OSError:  # whatever else is to be stored tells it
+                return None
+        return self._digests[names]
+
+    def lookups(self, digest: str | None) -> frozenset[str] | None:
+        """Return what a kernel asked for, by the digest of the list; None where that is not known."""
+        if digest is None:
+            return None
+        if digest not in self._asked:
+            self._asked[digest] = _read(self._store.get_blob, digest, frozenset[str])
+        return self._asked[digest]
 
     def _description(self, version: Version) -> Environment | None:
         if version not in self._described:
             self._described[version] = _read(self._store.get_environment, version, Environment)
         return self._described[version]
-
-    def _lookups(self, digest: str) -> frozenset[str] | None:
-        if digest not in self._asked:
-            self._asked[digest] = _read(self._store.get_blob, digest, frozenset[str])
-        return self._asked[digest]
 
 
 def _read(get: Callable[[str], bytes], name: str, kind: type[Read]) -> Read | None:

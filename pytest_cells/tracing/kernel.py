@@ -12,7 +12,7 @@ from typing import Any, cast
 import msgspec
 
 from pytest_cells.cache.store import Store
-from pytest_cells.cache.trace import ABSENT, Damaged, Snapshot, Trace, Version, encode
+from pytest_cells.cache.trace import ABSENT, Damaged, Snapshot, Trace, Version
 from pytest_cells.errors import StoreError
 from pytest_cells.evaluator import Executor, ObservingRunner
 from pytest_cells.in_kernel import AGENT
@@ -23,6 +23,7 @@ from pytest_cells.kernels.processes import open_for_writing
 from pytest_cells.live import Filter, LiveKernel
 from pytest_cells.model import Cell, Json, Notebook, Outcome
 from pytest_cells.settings import Settings
+from pytest_cells.tracing.environments import Environments
 from pytest_cells.tracing.record import Record, finalizes, inputs_of, read_record, writes_of
 from pytest_cells.tracing.seal import Sealer
 from pytest_cells.tracing.walk import Step, TraceWalk
@@ -60,9 +61,10 @@ class TracedKernel(LiveKernel):
         meanwhile: Callable[[], None],
         store: Store | None,
         sealer: Sealer,
+        environments: Environments,
     ) -> None:
         super().__init__(executor, notebook, walk, settings, setup_codes, filters, around, meanwhile)
-        self._traces, self._store, self._sealer = walk, store, sealer
+        self._traces, self._store, self._sealer, self._environments = walk, store, sealer, environments
         self._whole = True
         """Whether the kernel has executed all cells above its position."""
         self._distrust = bool(settings.cache.audit)
@@ -77,8 +79,6 @@ class TracedKernel(LiveKernel):
         self._watched: Json | None = None
         self._lookups: set[str] = set()
         """What this kernel has asked for of the installed."""
-        self._lookups_kept: tuple[int, str | None] = (0, None)
-        """Of how many of them the list is in the store, and its digest."""
         self._added_to_files = False
         """Whether a cell that was executed in this kernel has changed a file that it reads."""
         self.fell_back: list[str] = []
@@ -89,7 +89,7 @@ class TracedKernel(LiveKernel):
         super().drop()
         self._whole, self._held, self._slots, self._watched = True, {}, {}, None
         self._added_to_files = False
-        self._lookups, self._lookups_kept = set(), (0, None)
+        self._lookups = set()
 
     def _set_up(self, code: str) -> Outcome:
         runner = cast(ObservingRunner, self._runner)
@@ -343,7 +343,7 @@ class TracedKernel(LiveKernel):
         state = self._traces.state(cell)
         record = self._conservative(record)
         self._lookups.update(record.lookups)
-        lookups = None if record.barrier else self._kept_lookups()
+        lookups = None if record.barrier else self._lookups_until(cell)
         if cell.directives.pure:
             record = msgspec.structs.replace(record, barrier=[])
         if failed:
@@ -376,15 +376,21 @@ class TracedKernel(LiveKernel):
         self._traces.note(cell, Step(trace, executed=True))
         return inputs
 
-    def _kept_lookups(self) -> str | None:
-        """Return the digest of the stored list of what the kernel has asked for of the installed."""
-        if self._store is not None and len(self._lookups) != self._lookups_kept[0]:
-            try:
-                digest = self._store.put_blob(encode(sorted(self._lookups)))
-            except OSError:  # whatever else is to be stored tells it
-                return None
-            self._lookups_kept = len(self._lookups), digest
-        return self._lookups_kept[1]
+    def _lookups_until(self, cell: Cell) -> str | None:
+        """Return the digest of what a kernel that executes all has asked for of the installed; None if it is unknown.
+
+        What cells above asked for counts too where they were not executed in this one.
+        """
+        names = frozenset(self._lookups)
+        if not self._whole:
+            cells = filter(self._counts, self._notebook.cells[: cell.index])
+            steps = [self._traces.steps.get(above.index) for above in cells]
+            for digest in {step.trace.lookups for step in steps if step is not None}:
+                asked = self._environments.lookups(digest)
+                if asked is None:
+                    return None
+                names |= asked
+        return self._environments.keep_lookups(names)
 
     def _conservative(self, record: Record) -> Record:
         """Draw the conclusions from what could not be observed."""

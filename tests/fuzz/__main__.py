@@ -23,7 +23,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 from fuzz.grammar import STEPS, Author  # noqa: E402
 from fuzz.harness import RUNGS, Lab, Tally, altered_agent, shown  # noqa: E402
 from fuzz.kinds import CHAIN_SEES, FAMILIES, KINDS  # noqa: E402
-from fuzz.pairs import PAIRS, complaints  # noqa: E402
+from fuzz.pairs import PAIRS, complaints, touched  # noqa: E402
 from fuzz.published import beside, notebooks, versions_of  # noqa: E402
 from fuzz.shrink import reproducer, shrink  # noqa: E402
 
@@ -45,6 +45,8 @@ def main() -> int:
         lab = stack.enter_context(Lab(options.cache, () if options.no_preload else PRELOAD, agent))
         if options.pairs:
             return _pairs(lab, options.only, options.verbose)
+        if options.touched:
+            return _touched(lab, options.only)
         if options.notebooks:
             return _published(lab, options, end)
         if options.check_kinds:
@@ -82,6 +84,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="pairs with a name that this regular expression finds")
     parser.add_argument("--notebooks", type=Path, nargs="+", help="folders of notebooks that are edited instead")
     parser.add_argument("--pairs", action="store_true", help="run the pairs written by hand instead")
+    parser.add_argument("--touched", action="store_true", help="edit each cell of the pairs' notebooks in turn instead")
     parser.add_argument("--check-kinds", action="store_true", help="see that each kind runs, the same in two full runs")
     parser.add_argument("--verbose", action="store_true", help="tell each run, and why cells are barriers")
     return parser.parse_args()
@@ -105,6 +108,27 @@ def _pairs(lab: Lab, only: str, verbose: bool) -> int:  # noqa: FBT001
             print(f"{pair.name}: {'; '.join(needless)}", flush=True)
     print(f"{ran} pairs, {failed} wrong, {imprecise} with a cell executed needlessly")
     return min(failed, 1)
+
+
+def _touched(lab: Lab, only: str) -> int:
+    """Execute each cell of the pairs' notebooks alone, where state is brought back; return 1 where one differs."""
+    tally, wrong = Tally(), 0
+    try:
+        for pair in PAIRS:
+            if not re.search(only, pair.name) or any(importlib.util.find_spec(name) is None for name in pair.libraries):
+                continue
+            versions = touched(pair, lab.rung)
+            tally.notebooks += 1
+            for version, compared in zip(versions, lab.case(versions), strict=True):
+                tally.add(version, compared)
+                for problem in (*compared.problems, *compared.unsettled):
+                    settled = "" if problem in compared.problems else "two full runs differ: "
+                    print(f"{pair.name}, {version.edit}: {settled}{problem.kind} at {problem.cell}\n{problem.told}\n")
+                wrong += bool(compared.problems)
+    finally:
+        print("\n".join(tally.lines()))
+        _tell_why(tally)
+    return min(wrong, 1)
 
 
 def _published(lab: Lab, options: argparse.Namespace, end: float) -> int:

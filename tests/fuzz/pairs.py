@@ -7,7 +7,7 @@ those that a rung which observes cells takes from the cache, since nothing that 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fuzz.harness import Lab, Version
 
@@ -55,6 +55,20 @@ class Pair:
             Version(_cells(self.before, head), self.files, self.env, _ids(self.unstable)),
             Version(_cells(self.after, head), files, env, _ids(self.unstable), removed=removed, edit=self.name),
         ]
+
+
+def touched(pair: Pair, rung: str) -> list[Version]:
+    """Return a pair's notebook before the edit, and then with each of its cells in turn edited in a way that does nothing.
+
+    So each cell is executed once in a kernel that holds no more than that cell needs.
+    """
+    first = pair.versions(rung)[0]
+    found = [first]
+    for at, (cell_id, source) in enumerate(first.cells):
+        if not source.startswith("%%"):
+            cells = [*first.cells[:at], (cell_id, f"{source}\npass"), *first.cells[at + 1 :]]
+            found.append(replace(first, cells=tuple(cells), edit=f"cell {at + 1} touched"))
+    return found
 
 
 def complaints(lab: Lab, pair: Pair) -> tuple[list[str], list[str]]:
@@ -596,6 +610,24 @@ WRITES = (
         ],
         {1: "x = 2"},
         rerun=[1],
+    ),
+    edit(
+        "callback of cells that do nothing",
+        [
+            "seen = []\nget_ipython().events.register('post_run_cell', lambda r: seen.append(1))",
+            "x = 1",
+            "print(len(seen))",
+        ],
+        {2: "print(len(seen), 2)"},
+    ),
+    edit(
+        "own print",
+        [
+            "import builtins\nseen = []\nplain = print\ndef told(*a):\n    seen.append(a)\n    plain(*a)\nbuiltins.print = told",
+            "print(1)",
+            "len(seen)",
+        ],
+        {2: "len(seen) + 0"},
     ),
     edit(
         "partly done before the error",

@@ -98,6 +98,30 @@ def test_cells_in_a_kernel(execute: Any) -> None:
     assert expected == got
 
 
+@pytest.mark.parametrize(
+    ("set_up", "name", "undo"),
+    [
+        (
+            "def f(*_): pass\nget_ipython().events.register('pre_execute', f)",
+            "f",
+            "get_ipython().events.unregister('pre_execute', f)",
+        ),
+        ("import builtins\nhold = abs\ndef g(v): pass\nbuiltins.abs = g", "g", "builtins.abs = hold"),
+        ("import sys\nclass H:\n    def find_spec(*_): pass\nsys.meta_path.append(H())", "H", "del sys.meta_path[-1]"),
+    ],
+    ids=["callback", "builtin", "finder"],
+)
+def test_code_that_others_call(execute: Any, set_up: str, name: str, undo: str) -> None:
+    """What the notebook has hooked in somewhere is called whatever a cell does, until it is taken away."""
+    told = f"{name} of the notebook is called whatever a cell does"
+    found = {}
+    for cell in (set_up, "x = 1", "x = 2", undo, "x = 3"):
+        found[cell] = [reason for reason in execute(cell)["barrier"] if "task" not in reason]
+    assert found[set_up]
+    assert [told] == found["x = 1"] == found["x = 2"]
+    assert [] == found["x = 3"]
+
+
 def test_plots(execute: Any) -> None:
     """A figure that the kernel shows is none that is left open, and drawing it sets nothing."""
     if find_spec("matplotlib") is None:

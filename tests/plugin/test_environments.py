@@ -76,6 +76,19 @@ def test_upgrade_of_what_a_cell_imports(install, run):
     assert "changed: cells_used 1.0 → 2.0" == told[1][1].replace("cells-used", "cells_used")
 
 
+def test_upgrade_of_what_only_a_cell_above_imports(install, run):
+    """It may change what libraries do below: a cell that was executed without those above counts as if after them."""
+    install("cells_used", "1.0")
+    cells = ["import cells_used", "x = 1", "print(x)"]
+    run(*cells)
+    cells[2] = "print(x, x)"
+    assert ["cached", "cached", "ok"] == [status for status, _ in run(*cells)[0]]
+    install("cells_other", "1.0")
+    assert ["cached"] * 3 == [status for status, _ in run(*cells)[0]]
+    install("cells_used", "2.0")
+    assert ["ok"] * 3 == [status for status, _ in run(*cells)[0]]
+
+
 def test_failure_after_an_upgrade(install, run):
     """A cell that fails with the new version is never cached, and never passes by the result of the old one."""
     install("cells_used", "1.0")
