@@ -6,6 +6,7 @@ those that a rung which observes cells takes from the cache, since nothing that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -106,6 +107,11 @@ def cells(name: str, before: Sequence[str], after: Sequence[str], **more: object
     """Return a pair in which cells come, go or change places."""
     more = {key: tuple(value) if isinstance(value, list) else value for key, value in more.items()}
     return Pair(name, tuple(before), tuple(after), **more)  # type: ignore[arg-type]
+
+
+def imports(expression: str) -> str:
+    """Return lines that import the modules which an expression begins with, as `__import__` would be a barrier."""
+    return "".join(f"import {name}\n" for name in re.findall(r"^([a-z]+)\.", expression))
 
 
 OTHER_CACHES = (
@@ -641,7 +647,12 @@ WRITES = (
     edit("another error", ["x = 0", "# cells: raises=ZeroDivisionError\n1 / x"], {0: "x = 'a'"}, rerun=[0, 1]),
 )
 VALUES = tuple(
-    edit(f"value {before} to {after}", [f"x = {before}", f"print({shown})"], {0: f"x = {after}"}, rerun=[0, 1])
+    edit(
+        f"value {before} to {after}",
+        [f"{imports(before)}x = {before}", f"print({shown})"],
+        {0: f"{imports(after)}x = {after}"},
+        rerun=[0, 1],
+    )
     for before, after, shown in (
         ("1", "True", "repr(x)"),
         ("1", "1.0", "repr(x)"),
@@ -659,26 +670,26 @@ VALUES = tuple(
         ("lambda *, v=1: v", "lambda *, v=2: v", "x()"),
         ("(lambda n: lambda: n)(1)", "(lambda n: lambda: n)(2)", "x()"),
         ("type('A', (), {'v': 1})", "type('A', (), {'v': 2})", "x.v"),
-        ("__import__('functools').partial(int, base=2)", "__import__('functools').partial(int, base=3)", "x('11')"),
-        ("__import__('decimal').Decimal('1.0')", "__import__('decimal').Decimal('1.00')", "x"),
-        ("__import__('datetime').date(2020, 1, 1)", "__import__('datetime').date(2020, 1, 2)", "x"),
-        ("__import__('collections').deque([1], 2)", "__import__('collections').deque([1], 3)", "x"),
-        ("__import__('collections').OrderedDict(a=1, b=2)", "__import__('collections').OrderedDict(b=2, a=1)", "x"),
-        ("__import__('re').compile('a')", "__import__('re').compile('a', 2)", "x.flags"),
+        ("functools.partial(int, base=2)", "functools.partial(int, base=3)", "x('11')"),
+        ("decimal.Decimal('1.0')", "decimal.Decimal('1.00')", "x"),
+        ("datetime.date(2020, 1, 1)", "datetime.date(2020, 1, 2)", "x"),
+        ("collections.deque([1], 2)", "collections.deque([1], 3)", "x"),
+        ("collections.OrderedDict(a=1, b=2)", "collections.OrderedDict(b=2, a=1)", "x"),
+        ("re.compile('a')", "re.compile('a', 2)", "x.flags"),
         ("iter([1, 2])", "iter([1, 3])", "list(x)"),
-        ("__import__('numpy').zeros(2)", "__import__('numpy').zeros(2, dtype='f4')", "x.dtype"),
+        ("numpy.zeros(2)", "numpy.zeros(2, dtype='f4')", "x.dtype"),
         (
-            "__import__('numpy').arange(4).reshape(2, 2)",
-            "__import__('numpy').arange(4).reshape(2, 2).T",
+            "numpy.arange(4).reshape(2, 2)",
+            "numpy.arange(4).reshape(2, 2).T",
             "x.flags.c_contiguous",
         ),
-        ("__import__('numpy').array([1, 2])", "__import__('numpy').array([1, 3])", "x"),
-        ("__import__('numpy').random.default_rng(1)", "__import__('numpy').random.default_rng(2)", "x.random()"),
-        ("__import__('pandas').DataFrame({'a': [1]})", "__import__('pandas').DataFrame({'a': [1.0]})", "x"),
-        ("__import__('pandas').DataFrame({'a': [1]})", "__import__('pandas').DataFrame({'a': [1]}, index=[5])", "x"),
-        ("__import__('pandas').DataFrame({'a': [1]})", "__import__('pandas').DataFrame({'b': [1]})", "x"),
-        ("__import__('pandas').Series(['a'])", "__import__('pandas').Series(['a'], dtype='category')", "x.dtype"),
-        ("__import__('io').StringIO('a')", "__import__('io').StringIO('b')", "x.read()"),
+        ("numpy.array([1, 2])", "numpy.array([1, 3])", "x"),
+        ("numpy.random.default_rng(1)", "numpy.random.default_rng(2)", "x.random()"),
+        ("pandas.DataFrame({'a': [1]})", "pandas.DataFrame({'a': [1.0]})", "x"),
+        ("pandas.DataFrame({'a': [1]})", "pandas.DataFrame({'a': [1]}, index=[5])", "x"),
+        ("pandas.DataFrame({'a': [1]})", "pandas.DataFrame({'b': [1]})", "x"),
+        ("pandas.Series(['a'])", "pandas.Series(['a'], dtype='category')", "x.dtype"),
+        ("io.StringIO('a')", "io.StringIO('b')", "x.read()"),
         ("Exception('a')", "Exception('b')", "x.args"),
     )
 )
