@@ -25,6 +25,7 @@ from fuzz.harness import RUNGS, Lab, Tally, altered_agent, shown  # noqa: E402
 from fuzz.kinds import CHAIN_SEES, FAMILIES, KINDS  # noqa: E402
 from fuzz.pairs import PAIRS, complaints, touched  # noqa: E402
 from fuzz.published import beside, notebooks, versions_of  # noqa: E402
+from fuzz.rules import RULES, noticed, table  # noqa: E402
 from fuzz.shrink import reproducer, shrink  # noqa: E402
 
 LIBRARIES = ("numpy", "pandas", "matplotlib.pyplot", "sklearn.linear_model", "sklearn.tree")
@@ -39,6 +40,11 @@ def main() -> int:
     families = options.kinds or sorted(CHAIN_SEES if options.cache == "chain" else FAMILIES)
     end = time.monotonic() + options.minutes * 60 if options.minutes else float("inf")
     tally, failed = Tally(), 0
+    if options.rules:
+        print(table(), end="")
+        return 0
+    if options.mutations:
+        return _mutations(options.only, options.verbose)
     print(f"{len(KINDS)} kinds of statements, {len(families)} of {len(FAMILIES)} families; first seed {options.seed}")
     with contextlib.ExitStack() as stack:
         agent = stack.enter_context(altered_agent(options.alter)) if options.alter else options.agent
@@ -81,10 +87,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--no-preload", action="store_true", help="kernels import libraries themselves")
     parser.add_argument("--failures", type=int, default=5, help="stop after so many notebooks with problems")
     parser.add_argument("--shrink", type=float, default=60.0, help="seconds to make a failing case smaller")
-    parser.add_argument("--only", default="", help="pairs with a name that this regular expression finds")
+    parser.add_argument("--only", default="", help="pairs, or rules, with a name that this regular expression finds")
     parser.add_argument("--notebooks", type=Path, nargs="+", help="folders of notebooks that are edited instead")
     parser.add_argument("--pairs", action="store_true", help="run the pairs written by hand instead")
     parser.add_argument("--touched", action="store_true", help="edit each cell of the pairs' notebooks in turn instead")
+    parser.add_argument("--mutations", action="store_true", help="break each rule of the agent: some pair must notice")
+    parser.add_argument("--rules", action="store_true", help="print the table of rules that stands in the docs")
     parser.add_argument("--check-kinds", action="store_true", help="see that each kind runs, the same in two full runs")
     parser.add_argument("--verbose", action="store_true", help="tell each run, and why cells are barriers")
     return parser.parse_args()
@@ -129,6 +137,25 @@ def _touched(lab: Lab, only: str) -> int:
         print("\n".join(tally.lines()))
         _tell_why(tally)
     return min(wrong, 1)
+def _mutations(only: str, verbose: bool) -> int:  # noqa: FBT001
+    """Break the agent's rules, one at a time; return 1 where no pair notices."""
+    ran = missed = 0
+    for rule in RULES:
+        if not re.search(only, rule.name):
+            continue
+        ran += 1
+        told = ""
+        for name, wrong in noticed(rule):
+            if wrong:
+                told = told or f"noticed by {name!r}"
+                if not verbose:
+                    break
+            if verbose:
+                print(f"  {name}: {' '.join(wrong[0].split()) if wrong else 'nothing wrong'}", flush=True)
+        missed += not told
+        print(f"{rule.name}: {told or 'NOT NOTICED'}", flush=True)
+    print(f"{ran} rules, {missed} not noticed")
+    return min(missed, 1)
 
 
 def _published(lab: Lab, options: argparse.Namespace, end: float) -> int:

@@ -689,6 +689,8 @@ VALUES = tuple(
         ("pandas.DataFrame({'a': [1]})", "pandas.DataFrame({'a': [1]}, index=[5])", "x"),
         ("pandas.DataFrame({'a': [1]})", "pandas.DataFrame({'b': [1]})", "x"),
         ("pandas.Series(['a'])", "pandas.Series(['a'], dtype='category')", "x.dtype"),
+        ("numpy.zeros(2)", "numpy.zeros(2, dtype='i8')", "x.dtype"),
+        ("numpy.zeros((2, 2))", "numpy.zeros((2, 2), order='F')", "x.flags.c_contiguous"),
         ("io.StringIO('a')", "io.StringIO('b')", "x.read()"),
         ("Exception('a')", "Exception('b')", "x.args"),
     )
@@ -1586,6 +1588,24 @@ AMBIENT = tuple(
                 ),
             }.items()
         ),
+        (
+            "decimal, result used",
+            "import decimal\nx = decimal.setcontext(decimal.Context(prec=5))",
+            "import decimal\nx = decimal.setcontext(decimal.Context(prec=6))",
+            "print(decimal.Decimal(1) / 3)",
+        ),
+        (
+            "timeout, result used",
+            "import socket\nx = socket.setdefaulttimeout(7)",
+            "import socket\nx = socket.setdefaulttimeout(8)",
+            "import socket\nprint(socket.getdefaulttimeout())",
+        ),
+        (
+            "search path",
+            "import sys\nsys.path.append('one')",
+            "import sys\nsys.path.append('two')",
+            "import sys\nprint(sys.path[-1])",
+        ),
         ("argv", "import sys\nsys.argv[1:] = ['a']", "import sys\nsys.argv[1:] = ['b']", "print(sys.argv[1:])"),
         (
             "logging level",
@@ -1743,6 +1763,7 @@ AMBIENT = tuple(
         ),
     )
 )
+LOOK_CODEC = "print('\\u00e9'.encode('ascii', 'fz'))"
 LOOK_TAU = "import math\nprint(math.tau)"
 STORES = tuple(
     edit(
@@ -2133,8 +2154,332 @@ VOLATILE = tuple(
             "import ctypes\nt = (ctypes.c_long * 2)()\nctypes.CDLL(None).clock_gettime(0, t)\nprint(list(t))",
         ),
         ("sets' order", "import os\nprint(hash(object()), os.getpid())"),
+        (
+            "clock of a renamed module",
+            "def f():\n    import time as t\n    c = t\n    return c.time_ns()\nprint(f())",
+        ),
+        (
+            "network",
+            "import socket\ns = socket.socket()\ns.bind(('127.0.0.1', 0))\nprint(s.getsockname()[1])\ns.close()",
+        ),
+        ("address", "print(len('http://127.0.0.1:9/d.csv'))"),
         ("shuffle", "import random\nl = list(range(1000))\nrandom.shuffle(l)\nprint(l[:9])"),
     )
+)
+NOTICING = (
+    # Each notices that a rule of the agent is broken (see rules.py) of which the others tell nothing.
+    edit(
+        "deleted, then asked for",
+        ["x = 1", "del x", "try:\n    print(x)\nexcept NameError:\n    print('none')"],
+        {1: "x"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "function of a cell above that stores",
+        ["k = 1\ny = 0", "def f():\n    global y\n    y = k", "f()", "print(y)"],
+        {0: "k = 2\ny = 0"},
+        rerun=[0, 2, 3],
+    ),
+    edit(
+        "contents behind an alias",
+        ["a = [1]", "b = a", "b.append(2)", "print(a)"],
+        {0: "a = [3]"},
+        rerun=[0, 1, 2, 3],
+    ),
+    edit(
+        "contents behind a view",
+        ["import numpy as np\na = np.zeros(4)", "v = a[1:3]", "v += 1", "print(a)"],
+        {0: "import numpy as np\na = np.array([5.0, 0, 0, 0])"},
+        rerun=[0, 1, 2, 3],
+    ),
+    edit(
+        "name of a shared index",
+        [
+            "import pandas as pd\ndf = pd.DataFrame({'a': [1]}, index=['k'])\ndg = pd.DataFrame({'b': [2]}, index=df.index)",
+            "df.index.name = 'one'",
+            "print(dg)",
+        ],
+        {1: "df.index.name = 'two'"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "variable that only a codec changes",
+        [
+            "import codecs\nseen = [1]\nx = codecs.register_error('fz', lambda e: (seen.append(2), ('', e.end))[1])",
+            "# cells: raises=ValueError\ny = '\u00e9'.encode('ascii', 'fz')\nraise ValueError",
+            "print(seen)",
+        ],
+        {
+            0: "import codecs\nseen = [5]\nx = codecs.register_error('fz', lambda e: (seen.append(2), ('', e.end))[1])",
+        },
+        rerun=[0, 1, 2],
+    ),
+    edit("sharing that ends", ["a = [1]\nb = a", "a = [5]", "print(a, b)"], {0: "a = [1]\nb = [9]"}, rerun=[0, 2]),
+    edit(
+        "generator that goes on further",
+        ["g = iter(map(str, range(9)))\nh = (v for v in g)", "y = next(h)", "print(next(h))"],
+        {1: "y = next(h), next(h)"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "eval in a function of a cell above",
+        ["def f():\n    return eval('x')", "x = 1", "print(f())"],
+        {1: "x = 2"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "value of an attribute",
+        ["class A: ...", "x = A()\nx.v = 1", "print(x.v)"],
+        {1: "x = A()\nx.v = 2"},
+        rerun=[1, 2],
+        cached=[0],
+    ),
+    edit(
+        "value of a slot",
+        ["class A:\n    __slots__ = ('v',)", "x = A()\nx.v = 1", "print(x.v)"],
+        {1: "x = A()\nx.v = 2"},
+        rerun=[1, 2],
+        cached=[0],
+    ),
+    edit(
+        "star import of a library",
+        ["x = 1", "from math import *", "print(sqrt(4))"],
+        {1: "from cmath import *"},
+        rerun=[1, 2],
+        cached=[0],
+    ),
+    edit(
+        "value of a set",
+        ["x = {1, 2}", "print(sorted(x))"],
+        {0: "x = {1, 3}"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "value that holds a list twice",
+        ["x = [[1], [1]]", "print(x[0] is x[1])"],
+        {0: "y = [1]\nx = [y, y]\ndel y"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "query in a function of a cell above",
+        [
+            "import pandas as pd\ndef f():\n    return pd.DataFrame({'a': [1, 2]}).query('a > @k')",
+            "k = 1",
+            "print(f())",
+        ],
+        {1: "k = 0"},
+        rerun=[1, 2],
+        cached=[0],
+    ),
+    edit(
+        "size of a listed file",
+        ["import os\nprint([entry.stat().st_size for entry in os.scandir('in')])"],
+        files={"in/d.txt": "1"},
+        changed={"in/d.txt": "22"},
+        rerun=[0],
+        seen_by_chain=False,
+    ),
+    edit(
+        "state of a generator",
+        ["import random\nrandom.seed(1)", "print(random.getstate()[1][5])"],
+        {0: "import random\nrandom.seed(2)"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "value of a frame",
+        ["import pandas as pd\nx = pd.DataFrame({'a': [1, 2]})", "print(x)"],
+        {0: "import pandas as pd\nx = pd.DataFrame({'a': [1, 3]})"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "value of categories",
+        ["import pandas as pd\nx = pd.Series(pd.Categorical(['a'], ['a', 'b']))", "print(x.cat.categories)"],
+        {0: "import pandas as pd\nx = pd.Series(pd.Categorical(['a'], ['a', 'c']))"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "value of a text in a frame",
+        ["import pandas as pd\nx = pd.DataFrame({'a': ['one', 'two']})", "print(x)"],
+        {0: "import pandas as pd\nx = pd.DataFrame({'a': ['one', 'owt']})"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "clock of a cell above",
+        ["import time\nnow = time.time_ns", "print(now())"],
+        unstable=[1],
+        rerun=[1],
+        seen_by_chain=False,
+    ),
+    edit(
+        "date in a function of a cell above",
+        ["import datetime\ndef f():\n    return datetime.datetime.now()", "print(f())"],
+        unstable=[1],
+        rerun=[1],
+        seen_by_chain=False,
+    ),
+    edit(
+        "codec of a function of a cell above",
+        [
+            "import codecs\ndef put(v):\n    codecs.register_error('fz', lambda e: (v, e.end))",
+            "put('1')",
+            LOOK_CODEC,
+        ],
+        {1: "put('2')"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "codec of an object",
+        [
+            "import codecs\nclass A:\n    def __init__(self):\n        self.c = codecs\n    def put(self, v):\n        self.c.register_error('fz', lambda e: (v, e.end))",
+            "a = A()\na.put('1')",
+            LOOK_CODEC,
+        ],
+        {1: "a = A()\na.put('2')"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "codec handed on",
+        ["import codecs\nlist(map(codecs.register_error, ['fz'], [lambda e: ('1', e.end)]))\nNone", LOOK_CODEC],
+        {0: "import codecs\nlist(map(codecs.register_error, ['fz'], [lambda e: ('2', e.end)]))\nNone"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "codec of a project module",
+        ["import put\nx = put.put('1')", LOOK_CODEC],
+        {0: "import put\nx = put.put('2')"},
+        files={"put.py": "import codecs\ndef put(v):\n    codecs.register_error('fz', lambda e: (v, e.end))\n"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "registered by a decorator",
+        [
+            "import codecs\n@codecs.register\ndef look(name):\n    return codecs.lookup('ascii') if name == 'fz' else None",
+            "try:\n    print('a'.encode('fz'))\nexcept LookupError:\n    print('unknown')",
+        ],
+        {0: "import codecs\n@codecs.register\ndef look(name):\n    return None"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "reload of a library, result used",
+        [
+            "import colorsys\ncolorsys.ONE_THIRD = 5",
+            "import importlib\nx = importlib.reload(colorsys)",
+            "print(colorsys.ONE_THIRD)",
+        ],
+        {1: "import importlib\nx = colorsys"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "abstract base, result used",
+        [
+            "import collections.abc\nclass A: ...",
+            "x = collections.abc.Sized.register(A)",
+            "print(issubclass(A, collections.abc.Sized))",
+        ],
+        {1: "x = A"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "state of a library of C",
+        ["import ctypes\nx = ctypes.CDLL(None).srand(1)", "import ctypes\nprint(ctypes.CDLL(None).rand())"],
+        {0: "import ctypes\nx = ctypes.CDLL(None).srand(2)"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "thread that goes on by itself",
+        [
+            "import threading, time\nbox = []\nx = threading.Timer(0.3, box.append, [1]).start()",
+            "time.sleep(0.8)",
+            "print(box)",
+        ],
+        {2: "print(box, 2)"},
+    ),
+    edit(
+        "task that goes on by itself",
+        [
+            "import asyncio\nbox = []\nasync def job(v):\n    x = await asyncio.sleep(0.2)\n    box.append(v)\ntask = asyncio.ensure_future(job(1))",
+            "y = await asyncio.sleep(0.5)",
+            "print(box)",
+        ],
+        {2: "print(box, 2)"},
+    ),
+    edit(
+        "figure of a number",
+        [
+            "import matplotlib.pyplot as plt\nplt.ioff()\nplt.figure()\nplt.close('all')\n%config InlineBackend.close_figures = False",
+            "plt.figure(1, figsize=(1, 1))\nNone",
+            "print(plt.get_fignums())\nplt.close('all')",
+        ],
+        {1: "plt.figure(2, figsize=(1, 1))\nNone"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "signal, all results used",
+        [
+            "import signal\nx = signal.signal(signal.SIGUSR1, lambda *a: print('one'))",
+            "import signal\ny = signal.raise_signal(signal.SIGUSR1)",
+        ],
+        {0: "import signal\nx = signal.signal(signal.SIGUSR1, lambda *a: print('two'))"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "stdout that a library replaces",
+        [
+            "import contextlib, sys\nclass W:\n    def __init__(self, s): self.s = s\n    def write(self, t): return self.s.write(t.replace('a', '1'))\n    def flush(self): self.s.flush()\nx = contextlib.redirect_stdout(W(sys.stdout)).__enter__()",
+            "print('a')",
+        ],
+        {
+            0: "import contextlib, sys\nclass W:\n    def __init__(self, s): self.s = s\n    def write(self, t): return self.s.write(t.replace('a', '2'))\n    def flush(self): self.s.flush()\nx = contextlib.redirect_stdout(W(sys.stdout)).__enter__()"
+        },
+        rerun=[0, 1],
+    ),
+    edit(
+        "import hook, result used",
+        [
+            "import sys\nclass F:\n    def find_spec(self, name, *a):\n        if name == 'fzz': print('one')\nx = sys.meta_path.append(F())",
+            "try:\n    import fzz\nexcept ImportError:\n    pass",
+        ],
+        {
+            0: "import sys\nclass F:\n    def find_spec(self, name, *a):\n        if name == 'fzz': print('two')\nx = sys.meta_path.append(F())"
+        },
+        rerun=[0, 1],
+    ),
+    edit(
+        "hook of IPython, result used",
+        [
+            "from IPython.core.interactiveshell import InteractiveShell\ndef after(*_): print('one')\nx = InteractiveShell.instance().events.register('post_run_cell', after)",
+            "y = 1",
+        ],
+        {
+            0: "from IPython.core.interactiveshell import InteractiveShell\ndef after(*_): print('two')\nx = InteractiveShell.instance().events.register('post_run_cell', after)"
+        },
+        rerun=[0, 1],
+    ),
+    edit(
+        "umask, result used",
+        [
+            "import os\nx = os.umask(0o22)",
+            "y = open('u.txt', 'w').close()\nprint(oct(os.stat('u.txt').st_mode))\nos.remove('u.txt')",
+        ],
+        {0: "import os\nx = os.umask(0o77)"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "set by a cell to what it is",
+        ["import os\nos.environ['FZ_V'] = '1'", "print(os.environ['FZ_V'])"],
+        {0: "import os\nos.environ['FZ_V'] = '2'"},
+        env={"FZ_V": "1"},
+        changed_env={"FZ_V": "1"},
+        rerun=[0, 1],
+        seen_by_chain=False,
+    ),
+    edit(
+        "written by a cell, then by the author",
+        ["with open('o.txt', 'w') as f:\n    n = f.write('1')", "print(open('o.txt').read())"],
+        changed={"o.txt": "9"},
+        rerun=[0],
+        seen_by_chain=False,
+    ),
 )
 PAIRS: tuple[Pair, ...] = (
     *OTHER_CACHES,
@@ -2150,4 +2495,5 @@ PAIRS: tuple[Pair, ...] = (
     *STORES,
     *PRECISE,
     *VOLATILE,
+    *NOTICING,
 )

@@ -1,0 +1,1448 @@
+"""The rules by which the agent observes cells, each with a way to break it and the pairs that must notice.
+
+The one source of the table in docs/internals.rst, of `python tests/fuzz --mutations`, and of tests/kernel/test_rules.py.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fuzz.harness import Lab, altered_agent
+from fuzz.pairs import PAIRS, Pair, complaints
+
+BY_NAME = {pair.name: pair for pair in PAIRS}
+SLOW_LIBRARIES = {"numpy": "numpy", "pandas": "pandas", "matplotlib": "matplotlib.pyplot", "sklearn": "sklearn"}
+"""What kernels have loaded from the start where a pair imports it, and which module that is."""
+WIDTH = 120
+"""So long are the lines of the docs at most."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Text of the agent that becomes another."""
+
+    file: str
+    old: str
+    """It stands in the file once."""
+    new: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Something that is observed. More changes than one break it where each of several mechanisms sees it."""
+
+    name: str
+    observed: str
+    how: str
+    otherwise: str
+    """What happens where it cannot be observed."""
+    changes: tuple[Change, ...]
+    noticed_by: tuple[str, ...]
+    """Pairs of which one at least must come out wrong while the rule is broken."""
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The pairs that notice. Raises KeyError for one that there is not."""
+        return tuple(BY_NAME[name] for name in self.noticed_by)
+
+
+def noticed(rule: Rule) -> Iterator[tuple[str, list[str]]]:
+    """Break a rule and yield, for each of its pairs, the name and what comes out wrong.
+
+    Raises ValueError where the text that is to be broken is not there.
+    """
+    changes = [(change.file, change.old, change.new) for change in rule.changes]
+    texts = "\n".join(text for pair in rule.pairs for text in (*pair.before, *pair.after))
+    preload = [module for word, module in SLOW_LIBRARIES.items() if re.search(rf"\b{word}\b", texts)]
+    try:
+        with altered_agent(changes) as agent, Lab("traces", preload, agent) as lab:
+            for pair in rule.pairs:
+                yield pair.name, complaints(lab, pair)[0]
+    except ValueError as problem:
+        raise ValueError(f"rule {rule.name!r}: {problem}") from problem
+
+
+def table() -> str:
+    """Return the rules as the table that stands in docs/internals.rst."""
+    lines = [".. list-table::", "   :header-rows: 1", "   :widths: 26 26 24 24", ""]
+    rows = [("What is observed", "How", "Where it cannot be", "Pairs that notice")]
+    rows += [
+        (rule.observed, rule.how, rule.otherwise, ", ".join(map("``{}``".format, rule.noticed_by))) for rule in RULES
+    ]
+    for row in rows:
+        for head, cell in zip(("   * - ", *["     - "] * 3), row, strict=True):
+            lines += textwrap.wrap(
+                cell,
+                WIDTH,
+                initial_indent=head,
+                subsequent_indent=" " * len(head),
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+    return "\n".join(lines) + "\n"
+
+
+CHAIN = "barrier: it depends on all above, and all below on it"
+MADE_ANEW = "its Version is what the cell made of its inputs"
+NOT_REPEATED = "volatile: executed in every run"
+
+NAMES = (
+    Rule(
+        "names loaded",
+        "Variables that a cell loads",
+        "names in its syntax tree, with what is surely stored by then",
+        CHAIN,
+        (
+            Change(
+                "names.py",
+                "            self.found.loads.add(name)\n\n    def store",
+                "            pass\n\n    def store",
+            ),
+        ),
+        ("changed value", "equal cells"),
+    ),
+    Rule(
+        "names not bound",
+        "Variables that are not there yet, also those that would hide a builtin",
+        "they are inputs like others, and absent",
+        CHAIN,
+        (
+            Change(
+                "tracer.py",
+                "self._version(before, name, before) for name in sorted(reads)}",
+                "self._version(before, name, before) for name in sorted(reads) if name in before}",
+            ),
+        ),
+        ("name that was not bound", "builtin that is shadowed"),
+    ),
+    Rule(
+        "star imports",
+        "Names of ``from module import *``",
+        "the import statement",
+        CHAIN,
+        (
+            Change("names.py", 'self.found.dynamic.append("from %s import *" % node.module)', "pass"),
+            Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
+            Change(
+                "tracer.py",
+                "rebound = {name for name, value in bound.items() if self._identities.get(name) != id(value)}",
+                "rebound = set()",
+            ),
+        ),
+        ("star import of a library",),
+    ),
+    Rule(
+        "names stored",
+        "Variables that a cell binds or changes",
+        "digests of the values before and after",
+        CHAIN,
+        (
+            Change(
+                "tracer.py",
+                "changed = {name for name in walked if self._version(after, name, around) "
+                "!= self._version(before, name, before)}",
+                "changed = set()",
+            ),
+            Change("tracer.py", "written = changed | opaque | (sure & bound.keys())", "written = set(opaque)"),
+        ),
+        ("inserted redefinition", "changed value"),
+    ),
+    Rule(
+        "names deleted",
+        "Variables that are gone",
+        "the namespace before and after",
+        "it always can",
+        (Change("tracer.py", "        changed |= gone\n", ""),),
+        ("deleted, then asked for",),
+    ),
+    Rule(
+        "globals of functions",
+        "Variables that functions load, also those of other cells",
+        "bytecode of what a value holds",
+        CHAIN,
+        (Change("codes.py", "reads.add(names[argument >> 1 if _SHIFTED else argument])", "pass"),),
+        ("function that calls another", "lambda"),
+    ),
+    Rule(
+        "globals stored by functions",
+        "Variables that functions bind",
+        "bytecode, and identities of all values before and after",
+        CHAIN,
+        (
+            Change("codes.py", "stores.add(names[argument])", "pass"),
+            Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
+            Change(
+                "tracer.py",
+                "rebound = {name for name, value in bound.items() if self._identities.get(name) != id(value)}",
+                "rebound = set()",
+            ),
+        ),
+        ("function of a cell above that stores",),
+    ),
+    Rule(
+        "classes and functions referred to",
+        "Functions and classes of the notebook that a value holds",
+        "their names stand in its digest, and count as loaded with it",
+        "they are part of the digest",
+        (Change("tracer.py", "                    waiting.extend(component.cuts)\n", ""),),
+        ("base class", "metaclass"),
+    ),
+    Rule(
+        "closures",
+        "What functions keep of the functions around them",
+        "contents of their cells, in the digest",
+        MADE_ANEW,
+        (
+            Change(
+                "fingerprints.py",
+                "                self.out.append(_CELL)\n                self.stack.append(content)",
+                "                self.out.append(_CELL)",
+            ),
+        ),
+        ("value (lambda n: lambda: n)(1) to (lambda n: lambda: n)(2)",),
+    ),
+    Rule(
+        "aliases",
+        "Variables that share an object that can be changed",
+        "objects are numbered by the walk: variables that meet are one component",
+        "all variables with something that can be changed count as one",
+        (
+            Change(
+                "fingerprints.py",
+                "            self.join(owner, self.number)\n            self.out.append(_ELSEWHERE",
+                "            self.out.append(_ELSEWHERE",
+            ),
+        ),
+        ("contents behind an alias",),
+    ),
+    Rule(
+        "names of a component",
+        "All variables of a component, where one is read",
+        "the components before the cell",
+        "see aliases",
+        (
+            Change("tracer.py", "                    waiting.extend(component.names)\n", ""),
+            Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
+        ),
+        ("alias in a container",),
+    ),
+    Rule(
+        "shared memory",
+        "Arrays that share memory",
+        "address ranges of their elements",
+        "see aliases",
+        (Change("arrays.py", "    found = [group for group in groups if len(group) > 1]\n", "    found = []\n"),),
+        ("contents behind a view",),
+    ),
+    Rule(
+        "names of shared indexes",
+        "The name of an index that frames of pandas share",
+        "identities of Index objects, once a cell may have named one",
+        "it always can",
+        (
+            Change(
+                "tracer.py",
+                "                    if self._names_indexes:\n                        waiting.extend(component.indexes)\n",
+                "",
+            ),
+        ),
+        ("name of a shared index",),
+    ),
+    Rule(
+        "changes in place",
+        "Changes that no assignment shows",
+        "digests of all that the cell could reach",
+        CHAIN,
+        (
+            Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
+            Change(
+                "tracer.py",
+                "(closure | may_store | rebound | holders) & bound.keys()",
+                "(may_store | rebound) & bound.keys()",
+            ),
+        ),
+        ("mutation by a function", "mutation in C"),
+    ),
+    Rule(
+        "changes that nothing explains",
+        "Changes of variables that the cell's code does not show",
+        "digests of all variables, where that takes less than 0.3 ms, after errors and barriers",
+        "what library code alone reaches is not seen (see :ref:`traces-unseen`)",
+        (
+            Change(
+                "tracer.py",
+                "for name in sorted(changed - closure - may_store - rebound - joined - holders):",
+                "for name in ():",
+            ),
+        ),
+        ("variable that only a codec changes",),
+    ),
+    Rule(
+        "overwritten shared values",
+        "Who shared a value that a cell overwrites unread",
+        "the components before the cell (``alone:``)",
+        "see aliases",
+        (
+            Change("tracer.py", "{name: _others(before, name) for name in sorted(fresh)}", "{}"),
+            Change(
+                "tracer.py",
+                "for name in sorted(changed - closure - may_store - rebound - joined - holders):",
+                "for name in ():",
+            ),
+            Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = True"),
+        ),
+        ("sharing that ends",),
+    ),
+    Rule(
+        "overwritten after a call",
+        "Functions that read a variable before the cell overwrites it",
+        "variables that code in reach may load are never taken for overwritten unread",
+        CHAIN,
+        (
+            Change(
+                "tracer.py",
+                "sure = found.overwritten - closure if ok else set()",
+                "sure = found.overwritten if ok else set()",
+            ),
+            Change(
+                "tracer.py",
+                "reads = (closure | may_store | holders) - fresh",
+                "reads = (closure | may_store | holders) - sure",
+            ),
+        ),
+        ("called function reads what is overwritten",),
+    ),
+    Rule(
+        "values without a digest",
+        "What a cell did to values that have no digest: generators, locks, open files",
+        "they count as written by each cell that can reach them",
+        MADE_ANEW,
+        (
+            Change(
+                "tracer.py",
+                "opaque = {name for name in closure if name in after and after[name].digest is None}",
+                "opaque = set()",
+            ),
+        ),
+        ("generator that goes on further",),
+    ),
+    Rule(
+        "names in texts",
+        'Variables that texts name: ``df.query("a > @limit")``, formulas',
+        "words of the texts, also of those in variables",
+        "it is not seen (see :ref:`traces-unseen`)",
+        (Change("unsteady.py", "    if len(text) > _LONGEST_TEXT:\n", "    if True:\n"),),
+        ("query", "query string from above"),
+    ),
+    Rule(
+        "names in texts of functions",
+        "The same in functions",
+        "constants of their bytecode",
+        "see names in texts",
+        (Change("codes.py", "                reads |= names_in_text(constant)\n", ""),),
+        ("query in a function of a cell above",),
+    ),
+    Rule(
+        "dynamic names",
+        "Ways to names that do not stand in the code: ``globals()``, ``eval``, ``inspect``",
+        "a list of such names and attributes (``DYNAMIC``)",
+        CHAIN,
+        (Change("names.py", '{"globals", "locals", "vars", "dir", "eval", "exec"', '{"compile"'),),
+        ("globals().get", "eval", "locals()"),
+    ),
+    Rule(
+        "dynamic names in functions",
+        "The same in functions that a value holds",
+        "names in their bytecode",
+        CHAIN,
+        (
+            Change(
+                "codes.py",
+                'dynamic = not DYNAMIC.isdisjoint(names) or ("sys" in names and "modules" in names)',
+                "dynamic = False",
+            ),
+        ),
+        ("eval in a function of a cell above",),
+    ),
+    Rule(
+        "frames",
+        "Modules of the project that look into the variables of their callers",
+        "names in their text",
+        CHAIN,
+        (Change("own.py", "if found is not None and not _FRAMES.isdisjoint(found.dynamic):", "if False:"),),
+        ("library that peeks at frames",),
+    ),
+    Rule(
+        "history",
+        "IPython's history: ``In``, ``Out``, ``_``",
+        "names in the syntax tree",
+        CHAIN,
+        (
+            Change(
+                "names.py",
+                '{"__main__", "breakpoint", "input", "In", "Out", "_", "__"',
+                '{"__main__", "breakpoint", "input", "__"',
+            ),
+        ),
+        ("Out", "underscore", "execution count"),
+    ),
+    Rule(
+        "magics",
+        "Magics and shell commands, but for some that are known",
+        "calls of IPython's shell in the transformed source",
+        CHAIN,
+        (
+            Change(
+                "names.py",
+                'self.found.magics.append("%%%s" % name if "magic" in called.attr else "!%s" % name[:40])',
+                "pass",
+            ),
+        ),
+        ("who_ls",),
+    ),
+    Rule(
+        "code in magics",
+        "Code that ``%time``, ``%%capture`` and the like are given",
+        "it is read like the cell itself",
+        CHAIN,
+        (Change("names.py", "        self.found.loads |= inner.loads - defined\n", ""),),
+        ("magic with a variable", "cell magic with a variable"),
+    ),
+    Rule(
+        "classes in data",
+        "Classes that pickles name",
+        "calls of what loads pickles: all classes and functions of the notebook count as loaded",
+        CHAIN,
+        (Change("tracer.py", "if self._loads_classes(found, closure, before):", "if False:"),),
+        ("pickle finds the class",),
+    ),
+    Rule(
+        "finalizers",
+        "What runs when a value is dropped: ``__del__``",
+        "classes with ``__del__`` and generators are marked in the Version",
+        "it counts as one that tells nothing",
+        (Change("tracer.py", 'if other in components and "__del__" in components[other].codes:', "if False:"),),
+        ("object that tells something else when it is dropped", "object that tells when it is dropped"),
+    ),
+    Rule(
+        "finalizers of generators",
+        "``finally`` of generators that are dropped",
+        "generators are marked in the Version",
+        "it counts as one that tells nothing",
+        (Change("tracer.py", 'if component.opaque is not None and "generator" in component.opaque:', "if False:"),),
+        ("generator that is dropped",),
+    ),
+)
+VALUES = (
+    Rule(
+        "numbers",
+        "Numbers, texts and other atoms, bit for bit: -0.0, nan, True beside 1",
+        "``marshal``, which tells them all apart",
+        "it always can",
+        (
+            Change(
+                "fingerprints.py",
+                "data = _dumps(value, 2)\n                found.append",
+                "data = _dumps(value + 0.0 if type(value) in (float, bool, int) else value, 2)\n                found.append",
+            ),
+        ),
+        ("value 0.0 to -0.0", "value 1 to True", "value 1 to 1.0"),
+    ),
+    Rule(
+        "order of dictionaries",
+        "The order of a dictionary",
+        "items are written in it",
+        "that of a set is not seen (see :ref:`traces-unseen`)",
+        (
+            Change(
+                "fingerprints.py",
+                "            self.mapping(list(item), list(item.values()))",
+                "            self.mapping(sorted(item, key=repr), [item[key] for key in sorted(item, key=repr)])",
+            ),
+        ),
+        ("value {'a': 1, 'b': 2} to {'b': 2, 'a': 1}",),
+    ),
+    Rule(
+        "items of sets",
+        "Items of sets",
+        "their digests, in the order of these",
+        "more than 400,000: " + MADE_ANEW,
+        (
+            Change(
+                "fingerprints.py",
+                "_dumps(sorted([_dumps(item, 2) for item in items]), 2))",
+                "_dumps(len(items), 2))",
+            ),
+        ),
+        ("value of a set",),
+    ),
+    Rule(
+        "sharing inside of a value",
+        "Whether a value holds one object twice, or two that are equal",
+        "objects that can be changed are numbered where they are met first",
+        "of texts and numbers it is not seen (see :ref:`traces-unseen`)",
+        (
+            Change(
+                "fingerprints.py",
+                "            self.out.append(_AGAIN + _dumps(known & _MASK, 2))\n        else:",
+                "            return True\n        else:",
+            ),
+        ),
+        ("value that holds a list twice",),
+    ),
+    Rule(
+        "attributes",
+        "Attributes of instances",
+        "their own dictionaries and slots, read without code of the class",
+        MADE_ANEW,
+        (
+            Change(
+                "fingerprints.py",
+                "        if self.getter is not None:\n            attributes = self.attributes(item)\n            todo +=",
+                "        if self.getter is not None:\n            attributes = {}\n            todo +=",
+            ),
+        ),
+        ("value of an attribute",),
+    ),
+    Rule(
+        "slots",
+        "Slots of instances",
+        "the descriptors of their classes",
+        MADE_ANEW,
+        (
+            Change(
+                "fingerprints.py",
+                "todo += [Token(_MEMBER + _dumps(key, 2)), get(item)]",
+                "todo += [Token(_MEMBER + _dumps(key, 2))]",
+            ),
+        ),
+        ("value of a slot",),
+    ),
+    Rule(
+        "members of classes",
+        "Members of the notebook's classes",
+        "the classes' dictionaries, in the digest",
+        MADE_ANEW,
+        (Change("fingerprints.py", "        values = [members[key] for key in ordered]", "        values = []"),),
+        ("value type('A', (), {'v': 1}) to type('A', (), {'v': 2})", "patched method"),
+    ),
+    Rule(
+        "code",
+        "What functions do",
+        "bytecode and constants, without line numbers",
+        MADE_ANEW,
+        (
+            Change(
+                "codes.py",
+                "            parts.append(self._constant(constant, inner))",
+                "            self._constant(constant, inner)",
+            ),
+        ),
+        ("value lambda: 1 to lambda: 2",),
+    ),
+    Rule(
+        "defaults",
+        "Default arguments, attributes and annotations of functions",
+        "they are part of the digest",
+        MADE_ANEW,
+        (
+            Change(
+                "fingerprints.py",
+                "rest = [item.__defaults__, item.__kwdefaults__, item.__closure__, item.__dict__, item.__doc__]",
+                "rest = [item.__closure__]",
+            ),
+        ),
+        ("value lambda v=1: v to lambda v=2: v", "value lambda *, v=1: v to lambda *, v=2: v"),
+    ),
+    Rule(
+        "objects that are pickled",
+        "Objects of libraries that are written in C",
+        "what their hooks for pickling tell",
+        MADE_ANEW,
+        (
+            Change(
+                "fingerprints.py",
+                "        todo = [self.kind, *parts, Items(list(rest)), Items(list(rest.values()))]",
+                "        todo = [self.kind]",
+            ),
+        ),
+        ("value iter([1, 2]) to iter([1, 3])",),
+    ),
+    Rule(
+        "contents of arrays",
+        "What arrays hold",
+        "a hash of their memory",
+        MADE_ANEW,
+        (
+            Change(
+                "arrays.py", "        walk.out.append(walk.buffer(_bytes_of(walk, array.reshape(-1))))", "        pass"
+            ),
+        ),
+        ("value numpy.array([1, 2]) to numpy.array([1, 3])",),
+    ),
+    Rule(
+        "dtypes",
+        "Dtypes of arrays",
+        "they are part of the digest",
+        MADE_ANEW,
+        (
+            Change(
+                "arrays.py", '    return str(told) + (repr(dtype.metadata) if dtype.metadata else "")', '    return ""'
+            ),
+        ),
+        ("value numpy.zeros(2) to numpy.zeros(2, dtype='i8')",),
+    ),
+    Rule(
+        "layout of arrays",
+        "How arrays lie in memory",
+        "order and strides, in the digest",
+        MADE_ANEW,
+        (Change("arrays.py", "    _content(walk, plain, layout=True)", "    _content(walk, plain, layout=False)"),),
+        ("value numpy.zeros((2, 2)) to numpy.zeros((2, 2), order='F')",),
+    ),
+    Rule(
+        "columns of frames",
+        "What frames hold",
+        "a digest for each column, however pandas keeps them together",
+        MADE_ANEW,
+        (
+            Change(
+                "arrays.py",
+                "        found += [head + once(row) for row in part]",
+                '        found += [b"" for row in part]',
+            ),
+        ),
+        ("value of a frame", "value pandas.DataFrame({'a': [1]}) to pandas.DataFrame({'a': [1.0]})"),
+    ),
+    Rule(
+        "indexes of frames",
+        "Index and columns' names of frames",
+        "their contents and names, in the digest",
+        MADE_ANEW,
+        (
+            Change(
+                "arrays.py",
+                "walk.own(list(rest)), walk.own(list(rest.values())), *axes]",
+                "walk.own(list(rest)), walk.own(list(rest.values()))]",
+            ),
+        ),
+        (
+            "value pandas.DataFrame({'a': [1]}) to pandas.DataFrame({'b': [1]})",
+            "value pandas.DataFrame({'a': [1]}) to pandas.DataFrame({'a': [1]}, index=[5])",
+        ),
+    ),
+    Rule(
+        "categories",
+        "Categories of a column, and whether they have an order",
+        "the dtype, in the digest",
+        MADE_ANEW,
+        (
+            Change("arrays.py", "    if categories is not None:\n", "    if False:\n"),
+            Change("arrays.py", "_EXTENSION_DTYPE + _dumps(str(item), 2)", "_EXTENSION_DTYPE"),
+        ),
+        ("value of categories",),
+    ),
+    Rule(
+        "extension arrays",
+        "What pandas' own arrays hold: texts, missing values, categories' codes",
+        "the arrays of numpy or pyarrow that they are made of",
+        MADE_ANEW,
+        (
+            Change(
+                "arrays.py",
+                'walk.push([kind, value.dtype, getattr(value, "freq", None), walk.own(parts)])',
+                "walk.push([kind, value.dtype])",
+            ),
+        ),
+        ("value of a text in a frame",),
+    ),
+)
+FILES = (
+    Rule(
+        "files opened",
+        "Files that Python code opens",
+        "audit event ``open``; inotify in the project as well",
+        "without either, see inotify",
+        (
+            Change("interception.py", '    "open": _opened,\n', ""),
+            Change(
+                "effects.py",
+                "        happened = self._events.take(self._ignored)\n        if happened is None:",
+                "        happened = {}\n        if happened is None:",
+            ),
+        ),
+        ("opened file", "file read by a function", "missing file that is there now"),
+    ),
+    Rule(
+        "files read by others",
+        "Files that C++ code and subprocesses read",
+        "inotify, in the project's folders and those of files that cells touched",
+        "without inotify every cell is a barrier, and such readers in folders that no cell touched are not seen",
+        (
+            Change(
+                "effects.py",
+                "        happened = self._events.take(self._ignored)\n        if happened is None:",
+                "        happened = {}\n        if happened is None:",
+            ),
+        ),
+        ("read by a subprocess", "read by the shell", "read by ctypes"),
+    ),
+    Rule(
+        "folders listed",
+        "Folders that are listed",
+        "audit events ``os.listdir``, ``os.scandir``",
+        "C++ code that lists folders is not seen",
+        (
+            Change("interception.py", '    "os.listdir": _listed,\n', ""),
+            Change("interception.py", '    "os.scandir": _scanned,\n', ""),
+        ),
+        ("listing of the project", "os.scandir", "os.walk"),
+    ),
+    Rule(
+        "files of a listed folder",
+        "Files whose size or time comes with the listing of their folder",
+        "``os.scandir``: all files in the folder count as asked for, up to 1000",
+        "volatile: executed in every run",
+        (
+            Change(
+                "interception.py", "    effects.files.listed(path, sizes=not plain)", "    effects.files.listed(path)"
+            ),
+        ),
+        ("size of a listed file",),
+    ),
+    Rule(
+        "files asked for",
+        "Files whose size, time or being there is asked for, absent ones included",
+        "functions that stand for ``os.stat`` and ``os.lstat``",
+        "C++ code that asks is not seen",
+        (Change("interception.py", "    _stand_for(os, stat, original_stat)\n", ""),),
+        ("file that is there now", "size of a file"),
+    ),
+    Rule(
+        "access",
+        "Files whose permissions are asked for",
+        "a function that stands for ``os.access``",
+        "C++ code that asks is not seen",
+        (Change("interception.py", "    _stand_for(os, access, original_access)\n", ""),),
+        ("os.access",),
+    ),
+    Rule(
+        "first touch",
+        "What was in a file when the cell first touched it",
+        "its SHA-256, at once",
+        "where nobody saw it, volatile",
+        (
+            Change(
+                "files.py",
+                "                self.files[form] = version\n\n    def _watch_beside",
+                "                pass\n\n    def _watch_beside",
+            ),
+        ),
+        ("appended in each run", "opened file"),
+    ),
+    Rule(
+        "files written",
+        "Files that a cell writes",
+        "audit events, wrappers and inotify; Versions at the cell's end",
+        "see inotify",
+        (
+            Change("effects.py", 'told["file_writes"] = self.files.writes()', 'told["file_writes"] = {}'),
+            Change(
+                "effects.py",
+                'told["foreign_writes"] = {path: version for path, version in foreign.items() if path not in told["file_writes"]}',
+                'told["foreign_writes"] = {}',
+            ),
+        ),
+        ("written by a cell, then by the author",),
+    ),
+    Rule(
+        "databases",
+        "Databases of SQLite",
+        "audit event ``sqlite3.connect``, and inotify",
+        "see inotify",
+        (
+            Change("interception.py", '    "sqlite3.connect": _database,\n', ""),
+            Change(
+                "effects.py",
+                "        happened = self._events.take(self._ignored)\n        if happened is None:",
+                "        happened = {}\n        if happened is None:",
+            ),
+        ),
+        ("database",),
+    ),
+    Rule(
+        "files held open",
+        "Files that stay open for writing, whose rest comes at the kernel's end",
+        "``/proc/self/fd``; ``/proc/self/maps`` for those that are mapped into memory",
+        NOT_REPEATED + ", where the system does not tell",
+        (Change("tracer.py", 'if record.pop("held", False):', 'if record.pop("held", False) and False:'),),
+        ("file that is never closed", "lock before a file that is never closed", "mapped file that is written"),
+    ),
+    Rule(
+        "temporary files",
+        "Files and folders left behind whose names were drawn by chance",
+        "audit events of ``tempfile``",
+        NOT_REPEATED,
+        (Change("effects.py", "if self.files.left_temporary():", "if False:"),),
+        ("volatile: temporary folder",),
+    ),
+    Rule(
+        "devices",
+        "Devices that give random bytes",
+        "audit event ``open``",
+        NOT_REPEATED,
+        (Change("files.py", "if opened and full in ENTROPY:", "if False:"),),
+        ("volatile: device",),
+    ),
+    Rule(
+        "what the system tells",
+        "``/proc``, but for what stays the same",
+        "audit event ``open``",
+        NOT_REPEATED,
+        (
+            Change(
+                "effects.py", 'if full is None or not full.startswith("/proc/") or full.startswith(STEADY):', "if True:"
+            ),
+        ),
+        ("volatile: proc",),
+    ),
+    Rule(
+        "times of files",
+        "Times of files",
+        "names of attributes and functions (``CLOCKS``)",
+        NOT_REPEATED,
+        (
+            Change(
+                "names.py",
+                '| {"getmtime", "getatime", "getctime", "st_mtime", "st_atime", "st_ctime", "st_mtime_ns", "st_atime_ns"}',
+                "",
+            ),
+        ),
+        ("volatile: age of a file",),
+    ),
+)
+UNSEEN_LIBRARY = "what a library keeps in lists, dictionaries or C is not seen (see :ref:`traces-unseen`)"
+PUT_BACK = "barrier where it cannot be read, or is set to what is no plain data"
+
+
+def _slot(name: str, observed: str, how: str, change: str, *pairs: str, file: str = "slots.py", new: str = "") -> Rule:
+    return Rule(name, observed, how, PUT_BACK, (Change(file, change, new),), pairs)
+
+
+AMBIENT = (
+    Rule(
+        "environment read",
+        "Environment variables that are read, or looked for",
+        "the methods of ``os.environ``",
+        "C code that asks is not seen",
+        (Change("interception.py", "            effects.variable_read(key)", "            pass"),),
+        ("variable", "variable that is set now", "getenv in a function"),
+    ),
+    Rule(
+        "all of the environment",
+        "All environment variables, where they are listed or counted",
+        "the methods of ``os.environ``",
+        "C code that asks is not seen",
+        (
+            Change(
+                "interception.py",
+                "            effects.all_variables_read = True\n        return original_iterate(self)",
+                "            pass\n        return original_iterate(self)",
+            ),
+        ),
+        ("all variables",),
+    ),
+    Rule(
+        "environment written",
+        "Environment variables that a cell sets or removes",
+        "all of them, before and after",
+        "what ``putenv`` sets, processes alone see, and they make barriers",
+        (
+            Change(
+                "effects.py",
+                'told["env"], told["env_writes"] = read, {}\n        if after != before:',
+                'told["env"], told["env_writes"] = read, {}\n        if False:',
+            ),
+        ),
+        ("set by a cell to what it is",),
+    ),
+    _slot(
+        "working directory",
+        "Working directory",
+        "asked for before and after",
+        "[_WorkingFolder(), ",
+        "ambient: cwd",
+        "another directory",
+        new="[",
+    ),
+    _slot("search path", "``sys.path``", "its items", "_SearchPath(), ", "ambient: search path"),
+    _slot("arguments", "``sys.argv``", "its items", "_Arguments(), ", "ambient: argv"),
+    _slot(
+        "interpreter",
+        "Limits and settings of the interpreter: recursion, garbage collector, time zone, default timeout of sockets, …",
+        "asked for before and after",
+        "_Interpreter(), ",
+        "ambient: recursion limit",
+        "ambient: timeout, result used",
+    ),
+    _slot(
+        "warning filters",
+        "Filters of warnings, and how they are shown",
+        "``warnings.filters``, without those that libraries add for themselves",
+        'return ("list", *filters), default, None if ours else ("?", "showwarning", id(shown))',
+        "ambient: warning filters",
+        new='return ("list",), default, None',
+    ),
+    _slot("locale", "Locale", "``setlocale``", ", _Locale()]", "store: locale", new="]"),
+    _slot(
+        "decimal context",
+        "Decimal context",
+        "its fields, traps and flags",
+        "[_Decimal(), ",
+        "ambient: decimal, result used",
+        new="[",
+    ),
+    _slot(
+        "logging",
+        "Levels and handlers of loggers",
+        "all loggers on which something is set",
+        "_Logging(), ",
+        "store: logging disabled",
+    ),
+    _slot(
+        "numpy's print options",
+        "Print options of numpy",
+        "``get_printoptions``",
+        "_NumpyPrint(), ",
+        "ambient: print options",
+    ),
+    _slot(
+        "numpy's errors",
+        "What numpy does on errors of floating point",
+        "``geterr``",
+        "_NumpyErrors(), ",
+        "ambient: numpy errors",
+    ),
+    _slot("pandas' options", "Options of pandas", "all of them", "_PandasOptions(), ", "ambient: pandas options"),
+    _slot(
+        "rcParams",
+        "``rcParams`` of matplotlib",
+        "all but the backend",
+        "_Drawing(), ",
+        "ambient: rcParams",
+        "store: style",
+    ),
+    _slot(
+        "IPython's settings",
+        "Settings of IPython, how it shows things, its magics",
+        "traits, formatters and magics of the shell",
+        "return [*found, _Shell(shell)] if shell is not None else found",
+        "ambient: precision magic",
+        "store: interactivity",
+        new="return found",
+    ),
+    Rule(
+        "generators",
+        "The shared random generators of Python and numpy",
+        "their states before and after",
+        "a cell after the import of tensorflow, cupy and the like is a barrier",
+        (Change("effects.py", "            if generator.read:\n", "            if False:\n"),),
+        ("ambient: random", "ambient: numpy.random"),
+    ),
+    Rule(
+        "states of generators",
+        "The state of a shared generator, where it is asked for",
+        "functions that stand for ``getstate``",
+        "a draw shows in the state itself",
+        (Change("generators.py", '            watched.generator("random").asked()\n', "            pass\n"),),
+        ("state of a generator",),
+    ),
+    Rule(
+        "generators set",
+        "Whether a generator was seeded, also with what it was already",
+        "functions that stand for those that seed",
+        "what seeds it in other ways counts as drawn from it",
+        (
+            Change(
+                "generators.py",
+                "            finally:\n                generator.was_set(seeded=plain)",
+                "            finally:\n                pass",
+            ),
+        ),
+        ("idempotent reseed",),
+    ),
+)
+REPEATED = (
+    Rule(
+        "draws that nothing seeded",
+        "Numbers drawn from a shared generator that nothing has seeded",
+        "its state before and after",
+        NOT_REPEATED,
+        (Change("effects.py", "            if generator.volatile:\n", "            if False:\n"),),
+        ("volatile: unseeded random", "volatile: unseeded numpy", "volatile: shuffle"),
+    ),
+    Rule(
+        "seeds",
+        "What a generator was seeded with: a value of the cell's own, or nothing",
+        "functions that stand for those that seed",
+        "what is no plain value counts as nothing",
+        (
+            Change(
+                "generators.py",
+                "                generator.was_set(seeded=plain)",
+                "                generator.was_set(seeded=True)",
+            ),
+        ),
+        ("volatile: reseeded with nothing",),
+    ),
+    Rule(
+        "the system's random bytes",
+        "Random bytes of the operating system: ``os.urandom``, ``uuid4``",
+        "functions that stand for those",
+        NOT_REPEATED,
+        (Change("interception.py", "        telling(os, name, drawn)\n", "        pass\n"),),
+        ("volatile: urandom", "volatile: uuid"),
+    ),
+    Rule(
+        "generators of the system",
+        "``secrets``, ``random.SystemRandom``",
+        "functions that stand for what ``random`` draws with",
+        NOT_REPEATED,
+        (
+            Change(
+                "generators.py",
+                '            watched.entropy.drawn("it draws from the operating system\'s random numbers")',
+                "            pass",
+            ),
+        ),
+        ("volatile: secrets", "volatile: system random"),
+    ),
+    Rule(
+        "own generators",
+        "Generators of a cell's own that nothing seeds: ``random.Random()``",
+        "functions that stand for those that seed",
+        NOT_REPEATED,
+        (
+            Change(
+                "generators.py",
+                '            watched.entropy.drawn("random.Random() is seeded by chance")',
+                "            pass",
+            ),
+        ),
+        ("volatile: unseeded own generator",),
+    ),
+    Rule(
+        "own generators of numpy",
+        "The same of numpy: ``default_rng()``, ``RandomState()``",
+        "functions that stand for those that numpy seeds with",
+        NOT_REPEATED,
+        (
+            Change(
+                "generators.py",
+                '            entropy.drawn("a generator of numpy is seeded by chance")',
+                "            pass",
+            ),
+        ),
+        ("volatile: unseeded generator", "volatile: seed sequence"),
+    ),
+    Rule(
+        "clocks",
+        "Clocks, but for the difference of two times",
+        "paths of calls, and the modules that they begin with (``FUNCTIONS``)",
+        "those that only library code asks are not seen (see :ref:`traces-unseen`)",
+        (Change("unsteady.py", '    "time": _TIMES | {"strftime"},\n', ""),),
+        ("volatile: time", "volatile: strftime"),
+    ),
+    Rule(
+        "clocks imported in functions",
+        "Clocks of modules that a function imports",
+        "imports anywhere in the source",
+        "see clocks",
+        (
+            Change(
+                "unsteady.py",
+                "            for name, module, word in imported_names(node):\n                found.setdefault(name, set()).add((module, word) if word else (module,))",
+                "            pass",
+            ),
+        ),
+        ("clock that a function imports",),
+    ),
+    Rule(
+        "clocks by other names",
+        "Clocks of modules that a function gives another name",
+        "assignments and default arguments of names",
+        "see clocks",
+        (
+            Change(
+                "unsteady.py",
+                "            _give(found, [target for target in targets if isinstance(target, ast.Name)], node.value)",
+                "            pass",
+            ),
+        ),
+        ("volatile: clock of a renamed module",),
+    ),
+    Rule(
+        "clocks in variables",
+        "Variables that are clocks",
+        "what the values of all variables that the cell can reach are",
+        "one in a list or an object counts where it is put there, and not below",
+        (Change("tracer.py", "            if is_unsteady(self._namespace.get(name)):", "            if False:"),),
+        ("clock of a cell above",),
+    ),
+    Rule(
+        "clocks by getattr",
+        "Clocks whose names are texts",
+        "calls of ``getattr``",
+        "see clocks",
+        (
+            Change(
+                "unsteady.py",
+                '    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":\n        path = dotted(node.args[0]) if len(node.args) > 1 else ()',
+                "    elif isinstance(node, ast.Call) and False:\n        path = ()",
+            ),
+        ),
+        ("volatile: clock by getattr",),
+    ),
+    Rule(
+        "dates",
+        "What gives a date: ``now``, ``today``, ``uuid1``",
+        "names of attributes and functions (``CLOCKS``)",
+        "see clocks",
+        (
+            Change(
+                "names.py",
+                '    {"now", "today", "utcnow", "localtime", "gmtime", "ctime", "asctime", "uuid1", "uuid6", "uuid7"}\n',
+                '    {"utcnow"}\n',
+            ),
+        ),
+        ("volatile: datetime", "volatile: timestamp", "volatile: uuid1"),
+    ),
+    Rule(
+        "dates in functions",
+        "The same in functions of cells above",
+        "kept by the functions' names",
+        "see clocks",
+        (Change("names.py", '                effects.append(("?clock",))', "                pass"),),
+        ("date in a function of a cell above",),
+    ),
+    Rule(
+        "texts that mean now",
+        "Texts that libraries take for the time that it is, and random functions of SQL",
+        "constants in the source",
+        "texts that are put together are not seen",
+        (Change("unsteady.py", "        yield NOW\n", "        pass\n"),),
+        ("volatile: numpy's now", "volatile: pandas' now by a word", "volatile: database's random"),
+    ),
+    Rule(
+        "clocks in modules",
+        "Functions of the project's modules that ask a clock",
+        "the text of the modules, and of what calls those functions by name",
+        "see clocks",
+        (
+            Change(
+                "tracer.py",
+                "        words = [word for name in self._modules.names for word in self._modules.unsteady(name, self._is_unsteady)]",
+                "        words = []",
+            ),
+        ),
+        ("volatile: clock in a project module",),
+    ),
+    Rule(
+        "commands",
+        "Shell commands that tell the time, draw numbers or ask the network",
+        "words of the command",
+        "other commands are barriers",
+        (Change("names.py", "        if any(SHELL_NOW.search(text) for text in texts) and", "        if False and"),),
+        ("volatile: shell's clock", "volatile: shell's process"),
+    ),
+    Rule(
+        "numbers of processes",
+        "Numbers and times of the process",
+        "paths of calls (``FUNCTIONS``)",
+        "see clocks",
+        (Change("unsteady.py", '    "os": _PROCESS,\n', ""),),
+        ("volatile: process id", "volatile: cpu time"),
+    ),
+    Rule(
+        "numbers of threads",
+        "Numbers of threads",
+        "paths of calls (``FUNCTIONS``)",
+        "see clocks",
+        (Change("unsteady.py", '    "threading": _THREAD,\n', ""),),
+        ("volatile: thread's number",),
+    ),
+    Rule(
+        "network",
+        "The network",
+        "audit events of sockets",
+        NOT_REPEATED,
+        (Change("interception.py", '    effects.volatile("it uses the network")', "    pass"),),
+        ("volatile: network",),
+    ),
+    Rule(
+        "addresses",
+        "Addresses in texts, which C++ code may ask",
+        "constants in the source",
+        NOT_REPEATED,
+        (Change("names.py", 'if isinstance(value, str) and "://" in value', "if False"),),
+        ("volatile: address",),
+    ),
+)
+CODE = (
+    Rule(
+        "project modules",
+        "Modules of the project: their files, and what they import",
+        "what is imported, and what values refer to",
+        "those below rootdir all count, where folders cannot be told",
+        (
+            Change(
+                "tracer.py", 'record["own"] = sorted({name.partition(".")[0] for name in own})', 'record["own"] = []'
+            ),
+        ),
+        ("function", "import in a module's function"),
+    ),
+    Rule(
+        "state of modules",
+        "Variables of the project's modules",
+        "digests of their values, as ``module:variable``",
+        MADE_ANEW,
+        (Change("tracer.py", "        bound.update(self._modules.state())\n", ""),),
+        ("state of a module by its function", "rebound in a module"),
+    ),
+    Rule(
+        "effects of modules",
+        "What the project's modules change beside their variables",
+        "their text, judged like a cell's",
+        CHAIN,
+        (
+            Change(
+                "tracer.py",
+                '            record["barrier"].extend(self._modules.effects(name, self._effect_of))',
+                "            pass",
+            ),
+        ),
+        ("codec of a project module",),
+    ),
+    Rule(
+        "reload",
+        "Modules that are executed again",
+        "a function that stands for ``importlib.reload``",
+        CHAIN,
+        (
+            Change(
+                "interception.py",
+                'telling(importlib, "reload", lambda effects, *_: effects.barrier("it reloads a module"))',
+                "pass",
+            ),
+            Change("tracer.py", 'record["barrier"].extend(self._libraries.changes())', "self._libraries.changes()"),
+        ),
+        ("reload of a library, result used",),
+    ),
+    Rule(
+        "libraries",
+        "Other objects in the modules of libraries and in their classes",
+        "the versions of their dictionaries; from Python 3.14 on, their objects",
+        UNSEEN_LIBRARY,
+        (Change("tracer.py", 'record["barrier"].extend(self._libraries.changes())', "self._libraries.changes()"),),
+        ("store: patcher, result used",),
+    ),
+    Rule(
+        "abstract classes",
+        "Classes that are registered with an abstract one of a library",
+        "the count that Python keeps of that",
+        "it always can",
+        (
+            Change(
+                "libraries.py",
+                "        if registered != self._registered and len(sys.modules) == self._count:",
+                "        if False:",
+            ),
+        ),
+        ("abstract base, result used",),
+    ),
+    Rule(
+        "stores into libraries",
+        "Assignments to what is a library's, ``setattr`` included",
+        "targets in the syntax tree, and what their paths stand for",
+        "where the owner has no name, barrier",
+        (Change("tracer.py", "            return self._patched(path[1:], variables)", "            return None"),),
+        ("store: into an imported function",),
+    ),
+    Rule(
+        "calls for their effect",
+        "Calls of libraries whose value nobody uses",
+        "a table of those that are harmless (``HARMLESS``)",
+        CHAIN,
+        (Change("tracer.py", '        return "it calls or sets %s for its effect" % shown', "        return None"),),
+        ("ambient: codec", "registered by a decorator"),
+    ),
+    Rule(
+        "effects of functions",
+        "Such calls in functions of cells above",
+        "kept by the functions' names",
+        CHAIN,
+        (
+            Change(
+                "tracer.py", "                effects.extend(self._late_effects.get(code, ()))", "                pass"
+            ),
+        ),
+        ("codec of a function of a cell above",),
+    ),
+    Rule(
+        "decorators",
+        "Decorators of libraries",
+        "they are calls for their effect",
+        "one that is no plain name is a barrier",
+        (Change("names.py", '        self.found.calls.append(path or ("?",))', "        pass"),),
+        ("registered by a decorator",),
+    ),
+    Rule(
+        "references handed on",
+        "Functions and modules of libraries that such a call is given",
+        "arguments in the syntax tree, and what they stand for",
+        CHAIN,
+        (Change("tracer.py", "            return self._handed_on(path[1:], variables)", "            return None"),),
+        ("codec handed on",),
+    ),
+    Rule(
+        "objects that hold modules",
+        "Calls of the notebook's objects that hold a library's module",
+        "modules that their components refer to",
+        CHAIN,
+        (
+            Change(
+                "tracer.py",
+                '                return "it calls %s, which holds the module %s" % (shown, module)',
+                "                return None",
+            ),
+        ),
+        ("codec of an object",),
+    ),
+    Rule(
+        "ctypes",
+        "Libraries of C that a cell loads",
+        "audit event ``ctypes.dlopen``",
+        CHAIN,
+        (Change("effects.py", '            self.barrier("it uses ctypes")', "            pass"),),
+        ("state of a library of C",),
+    ),
+    Rule(
+        "processes",
+        "Processes that a cell starts",
+        "audit events, the function that forks, and the times of ended children",
+        CHAIN,
+        (
+            Change("interception.py", '    effects.barrier("it starts a process")', "    pass"),
+            Change("leftovers.py", '            found.append("it starts a process")', "            pass"),
+        ),
+        ("store: putenv",),
+    ),
+)
+LEFT = (
+    Rule(
+        "threads",
+        "Threads that still run",
+        "all threads after the cell",
+        CHAIN,
+        (
+            Change(
+                "leftovers.py",
+                '                found.append("a thread is still running: %s" % _text(getattr(thread, "_name", "")))',
+                "                pass",
+            ),
+        ),
+        ("thread that goes on by itself",),
+    ),
+    Rule(
+        "tasks",
+        "Tasks and calls of the event loop that are still to come",
+        "what the loop holds after the cell",
+        CHAIN,
+        (Change("leftovers.py", "        found += self._tasks()\n", ""),),
+        ("task that goes on by itself",),
+    ),
+    Rule(
+        "figures",
+        "Figures of matplotlib that stay open",
+        "its list of figures",
+        CHAIN,
+        (Change("leftovers.py", '            found.append("a figure is left open")', "            pass"),),
+        ("figure of a number",),
+    ),
+    Rule(
+        "signals",
+        "Handlers of signals",
+        "all of them, before and after",
+        CHAIN,
+        (
+            Change(
+                "leftovers.py",
+                '            "it sets a signal\'s handler": list(map(id, map(_getsignal, _signals))),\n',
+                "",
+            ),
+        ),
+        ("signal, all results used",),
+    ),
+    Rule(
+        "hooks of sys",
+        "``sys.stdout`` and hooks of ``sys``",
+        "their identities, before and after",
+        CHAIN,
+        (Change("leftovers.py", '            "it replaces a hook of sys": list(map(id, self._replaceable())),\n', ""),),
+        ("stdout that a library replaces",),
+    ),
+    Rule(
+        "import hooks",
+        "How modules are found",
+        "``sys.meta_path`` and ``sys.path_hooks``, before and after",
+        CHAIN,
+        (
+            Change(
+                "leftovers.py",
+                "                    if _package(finder if isinstance(finder, type) else type(finder)) not in _IMPORT_HOOKS\n",
+                "                    if False\n",
+            ),
+        ),
+        ("import hook, result used",),
+    ),
+    Rule(
+        "dialects of csv",
+        "Dialects and limits of ``csv``",
+        "asked for before and after",
+        CHAIN,
+        (Change("leftovers.py", '            "it changes the dialects of csv": self._dialects(),\n', ""),),
+        ("store: dialect, result used",),
+    ),
+    Rule(
+        "hooks of IPython",
+        "Callbacks and transformers of IPython",
+        "its lists of them, before and after",
+        CHAIN,
+        (
+            Change(
+                "leftovers.py",
+                '            state["it sets a hook of IPython"] = self._hooks(shell)',
+                "            pass",
+            ),
+        ),
+        ("hook of IPython, result used",),
+    ),
+    Rule(
+        "umask",
+        "The umask",
+        "a function that stands for ``os.umask``",
+        CHAIN,
+        (
+            Change(
+                "interception.py",
+                '    telling(os, "umask", lambda effects, *_: effects.barrier("it sets the umask"))\n',
+                "",
+            ),
+        ),
+        ("umask, result used",),
+    ),
+)
+RULES: tuple[Rule, ...] = (*NAMES, *VALUES, *FILES, *AMBIENT, *REPEATED, *CODE, *LEFT)
