@@ -14,7 +14,7 @@ from fuzz.harness import Lab, altered_agent
 from fuzz.pairs import PAIRS, Pair, complaints
 
 BY_NAME = {pair.name: pair for pair in PAIRS}
-SLOW_LIBRARIES = {"numpy": "numpy", "pandas": "pandas", "matplotlib": "matplotlib.pyplot", "sklearn": "sklearn"}
+SLOW_LIBRARIES = {"numpy": "numpy", "pandas": "pandas", "matplotlib": "matplotlib.pyplot"}
 """What kernels have loaded from the start where a pair imports it, and which module that is."""
 WIDTH = 120
 """So long are the lines of the docs at most."""
@@ -85,9 +85,11 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
-CHAIN = "barrier: it depends on all above, and all below on it"
-MADE_ANEW = "its Version is what the cell made of its inputs"
-NOT_REPEATED = "volatile: executed in every run"
+CHAIN = "barrier"
+MADE_ANEW = "the Version is made of the cell's inputs"
+NOT_REPEATED = "volatile"
+UNWATCHED = "without inotify every cell is a barrier"
+SHARED = "all variables with something that can be changed count as one"
 
 NAMES = (
     Rule(
@@ -208,7 +210,7 @@ NAMES = (
         "aliases",
         "Variables that share an object that can be changed",
         "objects are numbered by the walk: variables that meet are one component",
-        "all variables with something that can be changed count as one",
+        SHARED,
         (
             Change(
                 "fingerprints.py",
@@ -222,7 +224,7 @@ NAMES = (
         "names of a component",
         "All variables of a component, where one is read",
         "the components before the cell",
-        "see aliases",
+        SHARED,
         (
             Change("tracer.py", "                    waiting.extend(component.names)\n", ""),
             Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
@@ -233,7 +235,7 @@ NAMES = (
         "shared memory",
         "Arrays that share memory",
         "address ranges of their elements",
-        "see aliases",
+        SHARED,
         (Change("arrays.py", "    found = [group for group in groups if len(group) > 1]\n", "    found = []\n"),),
         ("contents behind a view",),
     ),
@@ -284,7 +286,7 @@ NAMES = (
         "overwritten shared values",
         "Who shared a value that a cell overwrites unread",
         "the components before the cell (``alone:``)",
-        "see aliases",
+        SHARED,
         (
             Change("tracer.py", "{name: _others(before, name) for name in sorted(fresh)}", "{}"),
             Change(
@@ -341,7 +343,7 @@ NAMES = (
         "names in texts of functions",
         "The same in functions",
         "constants of their bytecode",
-        "see names in texts",
+        "it is not seen (see :ref:`traces-unseen`)",
         (Change("codes.py", "                reads |= names_in_text(constant)\n", ""),),
         ("query in a function of a cell above",),
     ),
@@ -423,7 +425,7 @@ NAMES = (
         "finalizers",
         "What runs when a value is dropped: ``__del__``",
         "classes with ``__del__`` and generators are marked in the Version",
-        "it counts as one that tells nothing",
+        MADE_ANEW,
         (Change("tracer.py", 'if other in components and "__del__" in components[other].codes:', "if False:"),),
         ("object that tells something else when it is dropped", "object that tells when it is dropped"),
     ),
@@ -431,7 +433,7 @@ NAMES = (
         "finalizers of generators",
         "``finally`` of generators that are dropped",
         "generators are marked in the Version",
-        "it counts as one that tells nothing",
+        MADE_ANEW,
         (Change("tracer.py", 'if component.opaque is not None and "generator" in component.opaque:', "if False:"),),
         ("generator that is dropped",),
     ),
@@ -665,7 +667,7 @@ FILES = (
         "files opened",
         "Files that Python code opens",
         "audit event ``open``; inotify in the project as well",
-        "without either, see inotify",
+        UNWATCHED,
         (
             Change("interception.py", '    "open": _opened,\n', ""),
             Change(
@@ -680,7 +682,7 @@ FILES = (
         "files read by others",
         "Files that C++ code and subprocesses read",
         "inotify, in the project's folders and those of files that cells touched",
-        "without inotify every cell is a barrier, and such readers in folders that no cell touched are not seen",
+        UNWATCHED + "; in folders that no cell touched it is not seen",
         (
             Change(
                 "effects.py",
@@ -705,7 +707,7 @@ FILES = (
         "files of a listed folder",
         "Files whose size or time comes with the listing of their folder",
         "``os.scandir``: all files in the folder count as asked for, up to 1000",
-        "volatile: executed in every run",
+        NOT_REPEATED,
         (
             Change(
                 "interception.py", "    effects.files.listed(path, sizes=not plain)", "    effects.files.listed(path)"
@@ -733,7 +735,7 @@ FILES = (
         "first touch",
         "What was in a file when the cell first touched it",
         "its SHA-256, at once",
-        "where nobody saw it, volatile",
+        "volatile, where nobody saw it",
         (
             Change(
                 "files.py",
@@ -747,7 +749,7 @@ FILES = (
         "files written",
         "Files that a cell writes",
         "audit events, wrappers and inotify; Versions at the cell's end",
-        "see inotify",
+        UNWATCHED,
         (
             Change("effects.py", 'told["file_writes"] = self.files.writes()', 'told["file_writes"] = {}'),
             Change(
@@ -762,7 +764,7 @@ FILES = (
         "databases",
         "Databases of SQLite",
         "audit event ``sqlite3.connect``, and inotify",
-        "see inotify",
+        UNWATCHED,
         (
             Change("interception.py", '    "sqlite3.connect": _database,\n', ""),
             Change(
@@ -777,7 +779,7 @@ FILES = (
         "files held open",
         "Files that stay open for writing, whose rest comes at the kernel's end",
         "``/proc/self/fd``; ``/proc/self/maps`` for those that are mapped into memory",
-        NOT_REPEATED + ", where the system does not tell",
+        "where the system does not tell, all that was ever opened for writing counts as held",
         (Change("tracer.py", 'if record.pop("held", False):', 'if record.pop("held", False) and False:'),),
         ("file that is never closed", "lock before a file that is never closed", "mapped file that is written"),
     ),
@@ -825,7 +827,7 @@ FILES = (
     ),
 )
 UNSEEN_LIBRARY = "what a library keeps in lists, dictionaries or C is not seen (see :ref:`traces-unseen`)"
-PUT_BACK = "barrier where it cannot be read, or is set to what is no plain data"
+PUT_BACK = "barrier, also where it is set to what is no plain data"
 
 
 def _slot(name: str, observed: str, how: str, change: str, *pairs: str, file: str = "slots.py", new: str = "") -> Rule:
@@ -1088,7 +1090,7 @@ REPEATED = (
         "clocks in variables",
         "Variables that are clocks",
         "what the values of all variables that the cell can reach are",
-        "one in a list or an object counts where it is put there, and not below",
+        "one in a list or an object, and a method such as ``datetime.now``, counts where it is put there, and not below",
         (Change("tracer.py", "            if is_unsteady(self._namespace.get(name)):", "            if False:"),),
         ("clock of a cell above",),
     ),
@@ -1154,7 +1156,7 @@ REPEATED = (
         "commands",
         "Shell commands that tell the time, draw numbers or ask the network",
         "words of the command",
-        "other commands are barriers",
+        CHAIN,
         (Change("names.py", "        if any(SHELL_NOW.search(text) for text in texts) and", "        if False and"),),
         ("volatile: shell's clock", "volatile: shell's process"),
     ),
@@ -1267,7 +1269,7 @@ CODE = (
         "stores into libraries",
         "Assignments to what is a library's, ``setattr`` included",
         "targets in the syntax tree, and what their paths stand for",
-        "where the owner has no name, barrier",
+        "barrier, where the owner has no name",
         (Change("tracer.py", "            return self._patched(path[1:], variables)", "            return None"),),
         ("store: into an imported function",),
     ),
@@ -1295,7 +1297,7 @@ CODE = (
         "decorators",
         "Decorators of libraries",
         "they are calls for their effect",
-        "one that is no plain name is a barrier",
+        "barrier, where it is no plain name",
         (Change("names.py", '        self.found.calls.append(path or ("?",))', "        pass"),),
         ("registered by a decorator",),
     ),
