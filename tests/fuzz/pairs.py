@@ -2298,6 +2298,12 @@ NOTICING = (
         rerun=[0, 1],
     ),
     edit(
+        "value of a nullable column",
+        ["import pandas as pd\nx = pd.Series([1, None], dtype='Int64')", "print(x)"],
+        {0: "import pandas as pd\nx = pd.Series([2, None], dtype='Int64')"},
+        rerun=[0, 1],
+    ),
+    edit(
         "value of a text in a frame",
         ["import pandas as pd\nx = pd.DataFrame({'a': ['one', 'two']})", "print(x)"],
         {0: "import pandas as pd\nx = pd.DataFrame({'a': ['one', 'owt']})"},

@@ -655,7 +655,7 @@ VALUES = (
                 "walk.push([kind, value.dtype])",
             ),
         ),
-        ("value of a text in a frame",),
+        ("value of a nullable column",),
     ),
 )
 FILES = (
