@@ -49,6 +49,8 @@ class Effects:
         """What cells above left in files, as long as nothing else has happened to those."""
         self._events: Any = None
         self._environment: Any = os.environ._data  # type: ignore[attr-defined]
+        self.raw_threads = False
+        """Whether code of any cell has started a thread that `threading` does not know."""
         self._undisturbed = False
         """Whether nothing has been done since the last cell."""
         self._forget()
@@ -58,6 +60,8 @@ class Effects:
         self._barrier: list[str] = []
         self._variables: dict[str, str] = {}
         self.all_variables_read = False
+        self.processes = False
+        """Whether a process was started, which may read all variables."""
         self.harmless_processes = False
         self._imported: list[str] = []
         self._module_files: dict[str, str] = {}
@@ -108,6 +112,8 @@ class Effects:
         self.entropy.end()
         for reason in self._leftovers.reasons(harmless_processes=self.harmless_processes):
             self.barrier(reason)
+        if self.raw_threads:
+            self.barrier("a thread may still be running that was started by _thread")
         for reason in (*self.files.volatile, *self.entropy.volatile):
             self.volatile(reason)
         for reason in self.files.barrier:
@@ -314,11 +320,10 @@ class Effects:
         read = dict(self._variables)
         if self.all_variables_read:
             read = {name: version for name, version in read.items() if name not in TRANSIENT_VARIABLES}
-            names = sorted(name for name in map(os.fsdecode, before) if name not in TRANSIENT_VARIABLES)
-            for name in names:
-                read[name] = _variable(before, name)
-            read["*"] = sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
+            read.update(_all_variables(before))
         told["env"], told["env_writes"] = read, {}
+        if self.processes:
+            told["env_of_processes"] = _all_variables(before)
         if after != before:
             for key in {*after, *before}:
                 if after.get(key) != before.get(key):
@@ -382,6 +387,14 @@ class Effects:
 
     def _had_children(self) -> bool:
         return any("process" in reason for reason in self._barrier)
+
+
+def _all_variables(environment: Any) -> "dict[str, str]":
+    """Return the Versions of all variables, and of the list of their names."""
+    names = sorted(name for name in map(os.fsdecode, environment) if name not in TRANSIENT_VARIABLES)
+    found = {name: _variable(environment, name) for name in names}
+    found["*"] = sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
+    return found
 
 
 def _variable(environment: Any, name: str) -> str:

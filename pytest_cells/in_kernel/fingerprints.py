@@ -24,6 +24,7 @@ from typing import Any
 from . import arrays
 from .arrays import within
 from .codes import Codes, UnknownConstant
+from .unsteady import is_unsteady
 from .versions import collector
 
 globals()["__builtins__"] = dict(vars(builtins))  # a notebook may replace what it likes
@@ -150,13 +151,13 @@ class Component:
     in it may load, and store or delete. `cuts` are notebook functions and classes that it refers to under their own
     names: what they are is not in the digest. `dynamic` tells that code in it may reach names in other ways.
     `packages` are the top-level packages, `modules` the modules (full names) it refers to. `size` estimates bytes.
-    `codes` are what the notebook's own code in it is called.
+    `codes` are what the notebook's own code in it is called. `unsteady` tells that a clock is held in it.
     `indexes` are names outside it that hold the same pandas Index objects: only their `name` could be changed there.
     """
 
     __slots__ = (
         "codes", "cuts", "digest", "dynamic", "indexes", "modules", "names", "opaque", "packages", "reads", "size",
-        "stores",
+        "stores", "unsteady",
     )  # fmt: skip
 
     def __init__(
@@ -173,8 +174,9 @@ class Component:
         indexes: "frozenset[str]" = _NOTHING,
         dynamic: bool = False,  # noqa: FBT001, FBT002
         codes: "frozenset[str]" = _NOTHING,
+        unsteady: bool = False,  # noqa: FBT001, FBT002
     ) -> None:
-        self.codes = codes
+        self.codes, self.unsteady = codes, unsteady
         self.names, self.digest, self.size, self.opaque = names, digest, size, opaque
         self.reads, self.stores, self.cuts, self.dynamic = reads, stores, cuts, dynamic
         self.packages, self.modules, self.indexes = packages, modules, indexes
@@ -269,12 +271,14 @@ class Walker:
 class _Part:
     """What the walk of one name has found."""
 
-    __slots__ = ("codes", "cuts", "digest", "dynamic", "modules", "opaque", "packages", "reads", "size", "stores")
+    __slots__ = (
+        "codes", "cuts", "digest", "dynamic", "modules", "opaque", "packages", "reads", "size", "stores", "unsteady",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.digest = b""
         self.opaque: str | None = None
-        self.dynamic = False
+        self.dynamic = self.unsteady = False
         self.size = 0
         self.codes: set[str] = set()
         self.reads: set[str] = set()
@@ -486,6 +490,7 @@ class _Walk:
             _union([indexes]).difference(names),
             any([part.dynamic for part in parts]),
             _union([part.codes for part in parts]),
+            any([part.unsteady for part in parts]),
         )
 
     def _single(self, number: int) -> Component:
@@ -503,6 +508,7 @@ class _Walk:
             _NOTHING,
             part.dynamic,
             frozenset(part.codes) if part.codes else _NOTHING,
+            part.unsteady,
         )
 
     # ------------------------------------------------------------------------------------------------------- the loop
@@ -971,6 +977,7 @@ class _Walk:
 
     def _builtin(self, item: Any) -> None:
         owner, name = item.__self__, item.__name__
+        self.part.unsteady = self.part.unsteady or is_unsteady(item)
         if owner is None or within(types.ModuleType, _mro(type(owner))):
             home = item.__module__ if owner is None else _module_dict(owner).get("__name__")
             token = self.by_name(item, item.__module__, name) or self.by_name(item, home, name)

@@ -194,6 +194,12 @@ def _process(effects: Any, *arguments: Any) -> None:
         effects.harmless_processes = True
         return
     effects.barrier("it starts a process")
+    effects.processes = True
+
+
+def _raw_thread(effects: Any, function: Any, *_: Any) -> None:
+    if getattr(function, "__module__", None) != "threading":
+        effects.raw_threads = True  # nobody can tell when it ends
 
 
 def _signal(effects: Any, *_: Any) -> None:
@@ -248,6 +254,8 @@ _EVENTS: "dict[str, Any]" = {
     "signal.pthread_kill": _signal,
     "builtins.input": _input,
     "sys.addaudithook": _audited,
+    "_thread.start_new_thread": _raw_thread,
+    "_thread.start_joinable_thread": _raw_thread,
 }
 
 

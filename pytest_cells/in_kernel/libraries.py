@@ -99,8 +99,11 @@ class Libraries:
                     self._watch_class(value)
         self._registered = self._abstract_classes()
 
-    def changes(self) -> "list[str]":
-        """Return what is other than it was at the last call, in words; from then on, that is how it is."""
+    def changes(self, *, registers: bool = False) -> "list[str]":
+        """Return what is other than it was at the last call, in words; from then on, that is how it is.
+
+        `registers` if code of the notebook may have registered an abstract class: whatever is imported does so, too.
+        """
         changed: list[str] = []
         versions = self._look()
         if versions != self._versions:
@@ -110,7 +113,7 @@ class Libraries:
                 changed.extend("it changes %s.%s" % (name, key) for key in self._differing(name, held, was))
             self._versions = versions
         registered = self._abstract_classes()
-        if registered != self._registered and len(sys.modules) == self._count:
+        if registered != self._registered and (registers or len(sys.modules) == self._count):
             changed.append("it registers a class with an abstract one")
         self._registered = registered
         return changed

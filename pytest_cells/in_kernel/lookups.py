@@ -34,6 +34,7 @@ class Lookups:
 
     def __init__(self) -> None:
         self.names: set[str] = set()
+        self._missing: set[str] = set()
         self._before: dict[str, Any] = {}
 
     def start(self) -> None:
@@ -44,7 +45,13 @@ class Lookups:
         for name, note in (("find_spec", self._module), ("find_distributions", self._distributions)):
             method = PathFinder.__dict__[name]
             self._before[name] = method
-            setattr(PathFinder, name, type(method)(_noting(method.__func__, note)))
+            setattr(PathFinder, name, type(method)(_noting(method.__func__, note, self._missing)))
+
+    def take_missing(self) -> "set[str]":
+        """Return, and forget, the modules that were looked for in vain: a file of the project may come to be one."""
+        found = {name for name in self._missing if name not in _loaded and name.isidentifier()}
+        self._missing.clear()
+        return found
 
     def stop(self) -> None:
         """Leave the import system as it was."""
@@ -64,9 +71,10 @@ class Lookups:
                 entry, _, inner = below.partition("/")
                 self.names.add(_asked_for(entry, inner))
 
-    def _module(self, arguments: "tuple[Any, ...]", keywords: "dict[str, Any]") -> None:
+    def _module(self, arguments: "tuple[Any, ...]", keywords: "dict[str, Any]") -> str:
         name = next((value for value in (*arguments, keywords.get("fullname")) if type(value) is str), "")
         self.names.add(name.partition(".")[0])
+        return name
 
     def _distributions(self, arguments: "tuple[Any, ...]", keywords: "dict[str, Any]") -> None:
         context = keywords.get("context", arguments[-1] if arguments else None)
@@ -84,13 +92,16 @@ def _asked_for(entry: str, inner: str) -> str:
     return ALL if not entry or entry.endswith(".pth") else first_word(entry)
 
 
-def _noting(method: Any, note: Any) -> Any:
+def _noting(method: Any, note: Any, missing: "set[str]") -> Any:
     def noted(*arguments: Any, **keywords: Any) -> Any:
         try:
-            note(arguments, keywords)
+            name = note(arguments, keywords)
         except Exception:  # an import must never fail because of us
-            pass
-        return method(*arguments, **keywords)
+            name = None
+        found = method(*arguments, **keywords)
+        if found is None and name is not None:
+            missing.add(name)
+        return found
 
     noted.__name__, noted.__qualname__, noted.__doc__ = method.__name__, method.__qualname__, method.__doc__
     return noted

@@ -37,6 +37,8 @@ DYNAMIC = frozenset(
     | {"__subclasses__", "user_ns", "run_cell", "run_line_magic", "ex", "ev", "__loader__", "__spec__"}
 )
 """Names and attributes by which code reaches names that do not stand in it, or what came before it."""
+BENEATH = frozenset({"posix", "nt"})
+"""Modules beneath `os`: what is done through them is not observed."""
 HARMLESS_LINE_MAGICS = frozenset({"time", "timeit", "matplotlib", "precision", "pprint", "config"})
 """Line magics that do nothing beside what is observed anyway; the first two have code for an argument."""
 HARMLESS_CELL_MAGICS = frozenset({"time", "timeit", "capture"})
@@ -438,6 +440,8 @@ class _Reader:
                 self.found.dynamic.append(alias.name)
             if alias.name in CLOCKS:
                 self.found.volatile.append("the clock (%s)" % alias.name)
+            if alias.name in BENEATH or getattr(node, "module", None) in BENEATH:
+                self.found.volatile.append("%s, whose calls are not observed" % " or ".join(sorted(BENEATH)))
             defined = self.store(name, defined)
         return defined
 
@@ -488,6 +492,8 @@ class _Reader:
                 self.found.volatile.append("the clock (%s)" % node.attr)
             if node.attr in DYNAMIC:
                 self.found.dynamic.append(node.attr)
+            if node.attr == "_data" and "environ" in dotted(node.value):
+                self.found.volatile.append("what is beneath os.environ")
         elif isinstance(node, ast.Constant):
             self.constant(node.value)
 

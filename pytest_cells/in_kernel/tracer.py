@@ -32,6 +32,7 @@ from .unsteady import (
     name_of_module,
     names_in_text,
     resolve,
+    says_now,
     text_of,
 )
 from .versions import FINALIZES
@@ -105,6 +106,7 @@ class Tracer:
         self._finalizers = self._finalizers or "__del__" in source
         self._names_indexes = self._names_indexes or _NAMES_AN_INDEX.search(source) is not None
         self._effects.begin()
+        lookups.take_missing()
         self._executed.begin()
         self._before = _clock()
 
@@ -118,7 +120,8 @@ class Tracer:
             record["barrier"].append("its source is no Python that can be read")
             found = reading.Names()
         self._judge_source(found, record)
-        record["barrier"].extend(self._libraries.changes())
+        registers = any("register" in words for words in (found.words, *self._words.values()))
+        record["barrier"].extend(self._libraries.changes(registers=registers))
         before = self._known
         self._modules.look()
         self._libraries.take_in()
@@ -175,7 +178,7 @@ class Tracer:
             unseen = sorted(name for name in touched if name in components and components[name].digest is None)
             record["volatile"].extend("it may write to a file that stays open (%s)" % name for name in unseen[:1])
         own = self._modules.touched(self._packages(touched, components), found.imports)
-        record["own"] = sorted({name.partition(".")[0] for name in own})
+        record["own"] = sorted({name.partition(".")[0] for name in own} | lookups.take_missing())
         for name in own:
             record["barrier"].extend(self._modules.effects(name, self._effect_of))
         self._known = {**{name: kept for name, kept in before.items() if name in bound}, **after}
@@ -379,8 +382,11 @@ class Tracer:
         if any(self._is_unsteady(path, self._namespace) for path in asked):
             record["volatile"].append("it uses the clock, or what is another in every process")
         for name in sorted(touched - found.timers):
-            if is_unsteady(self._namespace.get(name)):
+            value, component = self._namespace.get(name), components.get(name)
+            if is_unsteady(value) or (component is not None and component.unsteady):
                 record["volatile"].append("it uses %s, which gives something else in every run" % name)
+            elif type(value) is str and says_now(value):
+                record["volatile"].append("it uses %s, which may be taken for the time that it is" % name)
         words = [word for name in self._modules.names for word in self._modules.unsteady(name, self._is_unsteady)]
         if words:
             said = {*found.words}

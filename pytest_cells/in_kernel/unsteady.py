@@ -13,8 +13,12 @@ from typing import Any
 
 _COUNTERS = ("time", "perf_counter", "monotonic", "process_time", "thread_time")
 _TIMES = frozenset({*_COUNTERS, *("%s_ns" % word for word in _COUNTERS), "clock_gettime", "clock_gettime_ns"})
-_PROCESS = frozenset({"getpid", "getppid", "times", "getloadavg"})
-_THREAD = frozenset({"get_ident", "get_native_id"})
+_DATES = frozenset({"now", "today", "utcnow"})
+"""Methods of classes that give a date."""
+_PROCESS = frozenset(
+    {"getpid", "getppid", "getpgrp", "getpgid", "getsid", "times", "getloadavg", "statvfs", "fstatvfs"}
+)
+_THREAD = frozenset({"get_ident", "get_native_id", "ident", "native_id"})
 FUNCTIONS = {
     "time": _TIMES | {"strftime"},
     "asyncio": frozenset({"time"}),
@@ -22,7 +26,12 @@ FUNCTIONS = {
     "posix": _PROCESS,
     "threading": _THREAD,
     "_thread": _THREAD,
-    "multiprocessing": frozenset({"pid"}),
+    "multiprocessing": frozenset({"pid", "ident"}),
+    "resource": frozenset({"getrusage"}),
+    "shutil": frozenset({"disk_usage"}),
+    "sys": frozenset({"getallocatedblocks"}),
+    "ssl": frozenset({"RAND_bytes"}),
+    "tempfile": frozenset({"mktemp"}),
 }
 """By module, what gives something else in every run."""
 LOADERS = {
@@ -174,8 +183,15 @@ def is_unsteady(value: Any) -> bool:
     """Tell whether a value is a function that gives something else in every run."""
     if type(value) not in (types.BuiltinFunctionType, types.FunctionType):
         return False
-    module = text_of(getattr(value, "__module__", ""))
-    return module in FUNCTIONS and getattr(value, "__name__", "") in FUNCTIONS[module]
+    module, name = text_of(getattr(value, "__module__", "")), getattr(value, "__name__", "")
+    if module in FUNCTIONS and name in FUNCTIONS[module]:
+        return True
+    return name in _DATES and isinstance(getattr(value, "__self__", None), type)
+
+
+def says_now(text: str) -> bool:
+    """Tell whether libraries may take a text for the time that it is."""
+    return _NOW.match(text[:_LONGEST_TEXT]) is not None
 
 
 def is_loader(value: Any) -> bool:
@@ -198,7 +214,7 @@ def _paths(node: ast.AST) -> "Iterator[tuple[str, ...]]":
         for _, module, name in imported_names(node):
             if name in _WORDS:
                 yield module, name
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _NOW.match(node.value[:_LONGEST_TEXT]):
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and says_now(node.value):
         yield NOW
 
 
@@ -247,6 +263,8 @@ def dotted(node: ast.AST) -> "tuple[str, ...]":
             node = node.value
         elif isinstance(node, (ast.Subscript, ast.NamedExpr)):
             node = node.value
+        elif isinstance(node, ast.Call) and _imports(node):
+            return (IMPORTED + str(node.args[0].value), *reversed(parts))  # type: ignore[attr-defined]
         elif isinstance(node, ast.Call) and _gets_attribute(node):
             parts.append(str(node.args[1].value) if isinstance(node.args[1], ast.Constant) else ANY)
             node = node.args[0]
@@ -258,6 +276,13 @@ def dotted(node: ast.AST) -> "tuple[str, ...]":
             return (node.id, *reversed(parts))
         else:
             return ()
+
+
+def _imports(node: ast.Call) -> bool:
+    """Tell whether a call imports a module whose name stands in it."""
+    word = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    named = bool(node.args) and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)
+    return named and word in ("__import__", "import_module")
 
 
 def _gets_attribute(node: ast.Call) -> bool:

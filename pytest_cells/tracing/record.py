@@ -47,6 +47,8 @@ class Record(msgspec.Struct, frozen=True):
     file_writes: dict[str, str] = msgspec.field(default_factory=dict)
     foreign_writes: dict[str, str] = msgspec.field(default_factory=dict)
     env: dict[str, str] = msgspec.field(default_factory=dict)
+    env_of_processes: dict[str, str] = msgspec.field(default_factory=dict)
+    """All variables, where the cell started a process."""
     env_writes: dict[str, str | None] = msgspec.field(default_factory=dict)
     slots: dict[str, str] = msgspec.field(default_factory=dict)
     slot_writes: dict[str, str] = msgspec.field(default_factory=dict)

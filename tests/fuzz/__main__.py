@@ -137,6 +137,8 @@ def _touched(lab: Lab, only: str) -> int:
         print("\n".join(tally.lines()))
         _tell_why(tally)
     return min(wrong, 1)
+
+
 def _mutations(only: str, verbose: bool) -> int:  # noqa: FBT001
     """Break the agent's rules, one at a time; return 1 where no pair notices."""
     ran = missed = 0

@@ -1238,6 +1238,29 @@ FILES = (
     ),
 )
 ENVIRONMENT = (
+    *(
+        edit(
+            f"variable that {name} reads",
+            [source],
+            env={"FZ_V": "1"},
+            changed_env={"FZ_V": "2"},
+            rerun=[0],
+            seen_by_chain=False,
+        )
+        for name, source in (
+            ("a shell", "!echo $FZ_V"),
+            ("a script", "%%bash\necho $FZ_V"),
+            (
+                "a process",
+                "import subprocess\nprint(subprocess.run(['printenv', 'FZ_V'], stdout=-1, text=True).stdout)",
+            ),
+            ("a command", "import os\nprint(os.popen('echo $FZ_V').read())"),
+            (
+                "a fork",
+                "import multiprocessing, os\nwith multiprocessing.get_context('fork').Pool(1) as pool:\n    print(pool.map(os.getenv, ['FZ_V']))",
+            ),
+        )
+    ),
     edit("variable", ["import os\nprint(os.environ['FZ_V'])"], env={"FZ_V": "1"}, changed_env={"FZ_V": "2"}, rerun=[0]),
     edit(
         "variable that is set now", ["import os\nprint(os.environ.get('FZ_V'))"], changed_env={"FZ_V": "2"}, rerun=[0]
@@ -1299,6 +1322,32 @@ ENVIRONMENT = (
     ),
 )
 MODULES = (
+    edit(
+        "module that is looked for in vain",
+        ["import importlib.util\nprint(importlib.util.find_spec('fzmod') is None)"],
+        changed={"fzmod.py": "x = 1\n"},
+        rerun=[0],
+        seen_by_chain=False,
+    ),
+    edit(
+        "registered with an abstract class beside an import",
+        [
+            "import collections.abc\nclass A:\n    pass",
+            "import colorsys\nx = collections.abc.Sized.register(A)",
+            "print(issubclass(A, collections.abc.Sized))",
+        ],
+        {1: "x = A"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "raw thread",
+        [
+            "import _thread, time\nbox = []\ndef f():\n    time.sleep(1)\n    box.append(1)\nx = _thread.start_new_thread(f, ())",
+            "time.sleep(2)",
+            "print(box)",
+        ],
+        {2: "print(box, 2)"},
+    ),
     edit(
         "constant", ["import mod\nprint(mod.v)"], files={"mod.py": "v = 1\n"}, changed={"mod.py": "v = 2\n"}, rerun=[0]
     ),
@@ -2086,6 +2135,16 @@ VOLATILE = tuple(
     edit(f"volatile: {name}", ["x = 1", source], unstable=[1], rerun=[1], files=CLOCK, seen_by_chain=False)
     for name, source in (
         ("time", "import time\nprint(time.time_ns())"),
+        ("time by __import__", "print(__import__('time').time_ns())"),
+        ("time by import_module", "import importlib\nprint(importlib.import_module('time').time_ns())"),
+        ("process group", "import os\nprint(os.getpgrp(), os.getsid(0))"),
+        ("thread's own number", "import os, threading\nprint(threading.main_thread().native_id)"),
+        ("usage", "import resource\nprint(resource.getrusage(resource.RUSAGE_SELF))"),
+        ("disk usage", "import os, shutil\nprint(shutil.disk_usage('.'), os.getpid())"),
+        ("random bytes", "import ssl\nprint(ssl.RAND_bytes(8))"),
+        ("temporary name", "import tempfile\nprint(tempfile.mktemp())"),
+        ("module beneath os", "import posix\nprint(posix.getpid())"),
+        ("dictionary beneath the environment", "import os\nprint(os.environ._data.get(b'FZ'), os.getpid())"),
         ("datetime", "import datetime\nprint(datetime.datetime.now())"),
         ("clock in a function", "from time import time as clock\ndef f(): return clock()\nprint(f())"),
         ("uuid", "import uuid\nprint(uuid.uuid4())"),
@@ -2395,7 +2454,7 @@ NOTICING = (
         "thread that goes on by itself",
         [
             "import threading, time\nbox = []\nx = threading.Timer(0.3, box.append, [1]).start()",
-            "time.sleep(0.8)",
+            "time.sleep(2)",
             "print(box)",
         ],
         {2: "print(box, 2)"},
@@ -2487,6 +2546,19 @@ NOTICING = (
         seen_by_chain=False,
     ),
 )
+HELD = tuple(
+    edit(f"held: {name}", [first, source], unstable=[1], rerun=[1], seen_by_chain=False)
+    for name, first, source in (
+        ("date", "import datetime\nnow = datetime.datetime.now", "print(now())"),
+        ("date in a list", "import datetime\nd = [datetime.datetime.now]", "print(d[0]())"),
+        ("clock in a list", "import time\nd = [time.time_ns]", "print(d[0]())"),
+        ("clock of an object", "import time\nclass A: pass\na = A()\na.c = time.time_ns", "print(a.c())"),
+        ("clock of a partial", "import functools, time\np = functools.partial(time.time_ns)", "print(p())"),
+        ("process id in a dict", "import os\nd = {'p': os.getpid}", "print(d['p']())"),
+        ("text", "w = 'now'", "import pandas as pd\nprint(pd.Timestamp(w))"),
+    )
+)
+"""Clocks that a cell leaves behind, and one below asks."""
 PAIRS: tuple[Pair, ...] = (
     *OTHER_CACHES,
     *CAUSES,
@@ -2502,4 +2574,5 @@ PAIRS: tuple[Pair, ...] = (
     *PRECISE,
     *VOLATILE,
     *NOTICING,
+    *HELD,
 )

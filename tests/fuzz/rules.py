@@ -861,8 +861,8 @@ AMBIENT = (
         (
             Change(
                 "effects.py",
-                'told["env"], told["env_writes"] = read, {}\n        if after != before:',
-                'told["env"], told["env_writes"] = read, {}\n        if False:',
+                "        if after != before:",
+                "        if False:",
             ),
         ),
         ("set by a cell to what it is",),
@@ -1086,9 +1086,37 @@ REPEATED = (
         "clocks in variables",
         "Variables that are clocks",
         "what the values of all variables that the cell can reach are",
-        "one in a list or an object, and a method such as ``datetime.now``, counts where it is put there, and not below",
-        (Change("tracer.py", "            if is_unsteady(self._namespace.get(name)):", "            if False:"),),
-        ("clock of a cell above",),
+        "one that is made while the code runs, such as an ``operator.attrgetter``, is not seen",
+        (
+            Change(
+                "tracer.py",
+                "            if is_unsteady(value) or (component is not None and component.unsteady):",
+                "            if False:",
+            ),
+        ),
+        ("clock of a cell above", "held: date"),
+    ),
+    Rule(
+        "clocks in values",
+        "Clocks in lists, objects and partial functions",
+        "the walk of the value meets one",
+        "one that a library's own class holds is not seen",
+        (
+            Change(
+                "fingerprints.py",
+                "        self.part.unsteady = self.part.unsteady or is_unsteady(item)",
+                "        pass",
+            ),
+        ),
+        ("held: clock in a list", "held: clock of an object"),
+    ),
+    Rule(
+        "variables that mean now",
+        "Texts in variables that libraries take for the time that it is",
+        "values of the variables that the cell can reach",
+        "one inside a list or an object is not seen",
+        (Change("tracer.py", "            elif type(value) is str and says_now(value):", "            elif False:"),),
+        ("held: text",),
     ),
     Rule(
         "clocks by getattr",
@@ -1197,7 +1225,9 @@ CODE = (
         "those below rootdir all count, where folders cannot be told",
         (
             Change(
-                "tracer.py", 'record["own"] = sorted({name.partition(".")[0] for name in own})', 'record["own"] = []'
+                "tracer.py",
+                'record["own"] = sorted({name.partition(".")[0] for name in own} | lookups.take_missing())',
+                'record["own"] = []',
             ),
         ),
         ("function", "import in a module's function"),
@@ -1235,7 +1265,11 @@ CODE = (
                 'telling(importlib, "reload", lambda effects, *_: effects.barrier("it reloads a module"))',
                 "pass",
             ),
-            Change("tracer.py", 'record["barrier"].extend(self._libraries.changes())', "self._libraries.changes()"),
+            Change(
+                "tracer.py",
+                'record["barrier"].extend(self._libraries.changes(registers=registers))',
+                "self._libraries.changes()",
+            ),
         ),
         ("reload of a library, result used",),
     ),
@@ -1244,7 +1278,14 @@ CODE = (
         "Other objects in the modules of libraries and in their classes",
         "the versions of their dictionaries; from Python 3.14 on, their objects",
         UNSEEN_LIBRARY,
-        (Change("tracer.py", 'record["barrier"].extend(self._libraries.changes())', "self._libraries.changes()"),),
+        (
+            Change(
+                "tracer.py",
+                'record["barrier"].extend(self._libraries.changes(registers=registers))',
+                "self._libraries.changes()",
+            ),
+            Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
+        ),
         ("store: patcher, result used",),
     ),
     Rule(
@@ -1255,11 +1296,11 @@ CODE = (
         (
             Change(
                 "libraries.py",
-                "        if registered != self._registered and len(sys.modules) == self._count:",
+                "        if registered != self._registered and (registers or len(sys.modules) == self._count):",
                 "        if False:",
             ),
         ),
-        ("abstract base, result used",),
+        ("abstract base, result used", "registered with an abstract class beside an import"),
     ),
     Rule(
         "stores into libraries",
@@ -1338,6 +1379,41 @@ CODE = (
         ),
         ("store: putenv",),
     ),
+    Rule(
+        "variables of processes",
+        "Environment variables that started processes read",
+        "all variables, of every cell that starts one",
+        "it always can",
+        (Change("interception.py", "    effects.processes = True", "    pass"),),
+        ("variable that a shell reads",),
+    ),
+    Rule(
+        "modules that are not there",
+        "Modules of the project that were looked for in vain",
+        "a function that stands for ``PathFinder.find_spec``",
+        "it always can",
+        (Change("lookups.py", "            missing.add(name)", "            pass"),),
+        ("module that is looked for in vain",),
+    ),
+    Rule(
+        "modules that are imported again",
+        "What cells above have left in modules of the project that a cell imports",
+        "the import statements, and what an import has made anew",
+        "all cells above are executed",
+        (
+            Change(
+                "tracer.py",
+                '"imports": sorted({name.lstrip(".").partition(".")[0] for name in found.imports}),',
+                '"imports": [],',
+            ),
+            Change(
+                "tracer.py",
+                'record["writes"] = {name: self._version(after, name, around) for name in sorted(written)}',
+                'record["writes"] = {n: self._version(after, n, around) for n in sorted(written) if ":" not in n}',
+            ),
+        ),
+        ("state of a module that is imported again",),
+    ),
 )
 LEFT = (
     Rule(
@@ -1353,6 +1429,30 @@ LEFT = (
             ),
         ),
         ("thread that goes on by itself",),
+    ),
+    Rule(
+        "raw threads",
+        "Threads that ``threading`` does not know",
+        "audit events",
+        "those that code in C starts are not seen",
+        (
+            Change(
+                "interception.py", "        effects.raw_threads = True  # nobody can tell when it ends", "        pass"
+            ),
+            Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
+        ),
+        ("raw thread",),
+    ),
+    Rule(
+        "hooks that stand",
+        "Code of the notebook that others call around a cell, or instead of what it calls",
+        "all hooks of ``sys``, IPython and the builtins after the cell, and where they are defined",
+        "those in lists of a library are not seen",
+        (
+            Change("leftovers.py", "        if not found and self._called is not None:", "        if False:"),
+            Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
+        ),
+        ("callback of cells that do nothing", "own print"),
     ),
     Rule(
         "tasks",

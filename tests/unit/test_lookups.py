@@ -106,3 +106,12 @@ def test_what_goes_wrong_stays_with_us(monkeypatch):
         assert "json" == PathFinder.find_spec("json").name
     finally:
         lookups.stop()
+
+
+def test_modules_that_were_looked_for_in_vain(lookups):
+    """Each is told once, and not if it has come to be there."""
+    lookups.take_missing()
+    for name in ("nowhere_five", "json", "nowhere six"):
+        importlib.util.find_spec(name)
+    assert {"nowhere_five"} == lookups.take_missing()
+    assert set() == lookups.take_missing()
