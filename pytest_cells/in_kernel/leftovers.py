@@ -114,9 +114,8 @@ class Leftovers:
         found += [_getsignal(number) for number in _TIMERS]
         shell = self._shell
         if shell is not None:
-            for hooks in (*(getattr(getattr(shell, "events", None), "callbacks", None) or {}).values(),):
-                found += hooks
-            for hooks in (*self._transforms(shell), self._shown(shell)):
+            callbacks = getattr(getattr(shell, "events", None), "callbacks", None) or {}
+            for hooks in (*callbacks.values(), *self._transforms(shell), self._shown(shell)):
                 found += hooks
         return [_bare(hook) for hook in found if hook is not None]
 

@@ -346,8 +346,9 @@ class TracedKernel(LiveKernel):
         lookups = None if record.barrier else self._lookups_until(cell)
         if cell.directives.pure:
             record = msgspec.structs.replace(record, barrier=[])
-        else:
-            record = msgspec.structs.replace(record, env={**record.env_of_processes, **record.env})
+        elif record.env_of_processes:
+            known = {name: state.version(f"envvar:{name}") for name in record.env_of_processes}
+            record = msgspec.structs.replace(record, env={**known, **record.env})
         if failed:
             record = msgspec.structs.replace(record, barrier=[*record.barrier, "it failed"])
         if cell.directives.cache_anyway:

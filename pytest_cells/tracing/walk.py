@@ -140,12 +140,15 @@ class TraceWalk:
         self._states = {index: state for index, state in self._states.items() if index <= cell.index}
         self.steps = {index: step for index, step in self.steps.items() if index <= cell.index}
 
-    def _variable(self, name: str) -> Version:
-        """Return the Version of an environment variable as a kernel finds it at its start; `*`: of all names."""
+    def _variable(self, name: str, state: State) -> Version:
+        """Return the Version of an environment variable that no cell has written; `*`: of all names there are."""
         environment = self.identity.environment()
         if name == "*":
-            names = sorted(found for found in environment if found not in TRANSIENT_VARIABLES)
-            return value_digest("\0".join(names))
+            kinds = ((key.partition(":"), version) for key, version in state.versions.items())
+            written = {found: version for (kind, _, found), version in kinds if kind == "envvar"}
+            names = {found for found in environment if written.get(found) != ABSENT}
+            names.update(found for found, version in written.items() if version != ABSENT)
+            return value_digest("\0".join(sorted(names - TRANSIENT_VARIABLES)))
         return value_digest(environment[name]) if name in environment else ABSENT
 
     def _probe(self, name: str, cell: Cell, state: State) -> Version:
@@ -164,5 +167,5 @@ class TraceWalk:
         if kind == "list":
             return listing(str(self.rootdir / rest))
         if kind == "envvar":
-            return self._variable(rest)
+            return self._variable(rest, state)
         return self.inputs.version(name, self.material(cell))

@@ -35,6 +35,7 @@ def install(cells_project, tmp_path_factory, monkeypatch):
         (site / f"{name}.py").unlink(missing_ok=True)
         for metadata in site.glob(f"{name}-*.dist-info"):
             shutil.rmtree(metadata)
+        shutil.rmtree(site / "__pycache__", ignore_errors=True)  # may seem to be of a file of the same second and size
 
     installed.remove = remove
     return installed
