@@ -326,6 +326,11 @@ class TracedKernel(LiveKernel):
         if record.barrier and not cell.directives.pure:
             return f"cell {cell.label}: {record.barrier[0]}"
         state = self._traces.state(cell)
+        seen = {**record.env_of_processes, **record.env}
+        for key, written in state.versions.items():
+            kind, _, name = key.partition(":")
+            if kind == "envvar" and (name in seen or "*" in seen) and seen.get(name, ABSENT) != written:
+                return f"cell {cell.label} read the environment variable {name}, which was not brought back"
         for name in record.writes:
             if ":" in name and name not in {**record.reads, **self._held} and state.version(f"var:{name}") != ABSENT:
                 return f"cell {cell.label} imported {name.partition(':')[0]}, whose state was not brought back"

@@ -262,3 +262,11 @@ def test_replayed_cell_that_does_something_else(statuses):
     statuses(*cells)
     cells[5] += "\nassert a"
     assert ["cached", "ok", "cached", "ok", "cached", "error"] == statuses(*cells)
+
+
+@pytest.mark.parametrize("reads", ["'CELLS_SET' not in os.environ", "not [n for n in os.environ if n == 'CELLS_SET']"])
+def test_environment_of_a_cell_that_was_not_executed(statuses, reads):
+    """A cell that holds only where a variable that a cell above has set is missing fails."""
+    cells = ["import os\nos.environ['CELLS_SET'] = '1'", "x = 1", "import os\nx = 2"]
+    statuses(*cells)
+    assert "error" == statuses(*cells[:2], f"import os\nassert {reads}")[2]
