@@ -50,5 +50,10 @@ def _told(name: str, above: str | None, environments: tuple[dict[str, str], dict
 
 def _differences(old: dict[str, str], new: dict[str, str]) -> str:
     names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    told = [f"{name} {old.get(name, '(absent)')} → {new.get(name, '(absent)')}" for name in names[:MOST_NAMED]]
-    return ", ".join(told) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+    return some([f"{name} {old.get(name, '(absent)')} → {new.get(name, '(absent)')}" for name in names])
+
+
+def some(told: list[str]) -> str:
+    """Return the first few of what there is to tell, and how many there are beside."""
+    more = f" and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
+    return ", ".join(told[:MOST_NAMED]) + more

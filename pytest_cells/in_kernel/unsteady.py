@@ -247,11 +247,15 @@ def durations(tree: ast.Module) -> "list[ast.expr]":
     return [call.func for call in calls if id(call) in sides]
 
 
+def _called(node: ast.Call) -> str:
+    """Return the last word of what is called."""
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
 def _is_time(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call) or node.args or node.keywords:
         return False
-    word = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    return word in _TIMES
+    return _called(node) in _TIMES
 
 
 def dotted(node: ast.AST) -> "tuple[str, ...]":
@@ -280,9 +284,8 @@ def dotted(node: ast.AST) -> "tuple[str, ...]":
 
 def _imports(node: ast.Call) -> bool:
     """Tell whether a call imports a module whose name stands in it."""
-    word = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     named = bool(node.args) and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)
-    return named and word in ("__import__", "import_module")
+    return named and _called(node) in ("__import__", "import_module")
 
 
 def _gets_attribute(node: ast.Call) -> bool:

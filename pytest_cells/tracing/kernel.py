@@ -332,7 +332,12 @@ class TracedKernel(LiveKernel):
             if kind == "envvar" and (name in seen or "*" in seen) and seen.get(name, ABSENT) != written:
                 return f"cell {cell.label} read the environment variable {name}, which was not brought back"
         for name in record.writes:
-            if ":" in name and name not in {**record.reads, **self._held} and state.version(f"var:{name}") != ABSENT:
+            if (
+                ":" in name
+                and name not in record.reads
+                and name not in self._held
+                and state.version(f"var:{name}") != ABSENT
+            ):
                 return f"cell {cell.label} imported {name.partition(':')[0]}, whose state was not brought back"
         for name, version in record.reads.items():
             wanted = state.version(f"var:{name}")

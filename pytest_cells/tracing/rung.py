@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pytest_cells.cache.explain import MOST_NAMED
+from pytest_cells.cache.explain import some
 from pytest_cells.cache.trace import ABSENT, ENVIRONMENT, Trace, Version
 from pytest_cells.in_kernel.versions import FOLDER
 from pytest_cells.model import Cell
@@ -95,8 +95,7 @@ class TracesRung:
     def _describe(self, cell: Cell, name: str) -> str:
         """Say in words what an input stands for, and which cell above wrote it last."""
         if name == ENVIRONMENT and self._installed_otherwise:
-            more = len(self._installed_otherwise) - MOST_NAMED
-            return ", ".join(self._installed_otherwise[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+            return some(self._installed_otherwise)
         writers = [
             above.label
             for above in self.walk.notebook.cells[: cell.index]
