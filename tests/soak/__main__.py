@@ -363,15 +363,13 @@ class Soak:
                 ahead.kill()
             pool._ahead.clear()
             pool._finish(everything=True)
-        servers = {
-            server._process.pid: server._folder.name
-            for server in (self.pools["forked"]._servers._servers.values() if self.pools["forked"]._servers else ())
-            if server.alive
-        }
-        self.until_gone(set(servers))
+        known = list(self.pools["forked"]._servers._servers.values()) if self.pools["forked"]._servers else []
+        servers = [server for server in known if server.alive]
+        self.until_gone({server._process.pid for server in servers})
+        folders = {server._folder.name for server in known}  # of one that was murdered until another takes its place
         for pool in self.pools.values():
             there = {path.name for path in pool._folder.iterdir()} if pool._folder else set()
-            if extra := there - {ownership.OWNER} - set(servers.values()):
+            if extra := there - {ownership.OWNER} - folders:
                 self.wrong(f"folders are left: {sorted(extra)}")
         if zombies := self.world.zombies():
             self.wrong(f"zombies: {zombies}")
