@@ -34,6 +34,7 @@ _SILENT = ("ignore", None, Warning, None, 0)
 _BytesIO = io.BytesIO
 _update = dict.update
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
+_ATOMS = frozenset(map(id, _PLAIN))
 
 
 class Unpicklable(Exception):
@@ -92,12 +93,54 @@ def _dump(
     max_bytes: int,
     shared: "Shared | None",
 ) -> "tuple[str, bytes | None]":
-    """Return what is wrong, or the snapshot. No exception leaves it: a traceback would keep values alive."""
+    """Return what is wrong, or the snapshot. What modules hold is found by what was met, and then left to them."""
+    if all(map(_atom, values)):
+        return _written(namespace, names, values, referred, max_bytes, None)
+    shared = shared or Shared(namespace)
+    if all(map(_flat, values)):
+        find = _finder(shared.places) if shared.holds(values) else None
+        return _written(namespace, names, values, referred, max_bytes, find)
+    met: list[Any] = []
+    try:
+        found = _written(namespace, names, values, referred, max_bytes, met.append)
+        return (
+            _written(namespace, names, values, referred, max_bytes, _finder(shared.places))
+            if shared.holds(met)
+            else found
+        )
+    finally:
+        met.clear()
+
+
+def _atom(value: Any) -> bool:
+    return any(type(value) is kind for kind in _PLAIN)
+
+
+def _flat(value: Any) -> bool:
+    """Tell whether a value holds nothing but atoms."""
+    kind = type(value)
+    if kind is dict:
+        return _ATOMS.issuperset(map(id, map(type, value))) and _ATOMS.issuperset(map(id, map(type, value.values())))
+    return _atom(value) or (
+        (kind is list or kind is tuple or kind is set) and _ATOMS.issuperset(map(id, map(type, value)))
+    )
+
+
+def _written(
+    namespace: "dict[str, Any]",
+    names: "tuple[str, ...]",
+    values: "list[Any]",
+    referred: "dict[int, str]",
+    max_bytes: int,
+    find: Any,
+) -> "tuple[str, bytes | None]":
+    """Return what is wrong, or the snapshot; `find` is told of each object, and may say where it is held.
+
+    No exception leaves it: a traceback would keep values alive.
+    """
     writer = None
     try:
-        simple = all(any(type(value) is kind for kind in _PLAIN) for value in values)
-        places = {} if simple else (shared or Shared(namespace)).places
-        writer = _Writer(Judge(namespace, referred), places, max_bytes)
+        writer = _Writer(Judge(namespace, referred), find, max_bytes)
         writer.write(names, values)
         return "", writer.content()
     except Refused as problem:
@@ -137,14 +180,14 @@ class _Wrong(Exception):
 class _Writer:
     """One snapshot that is being made."""
 
-    def __init__(self, judge: Judge, places: "dict[int, tuple[str, str]]", max_bytes: int) -> None:
+    def __init__(self, judge: Judge, find: Any, max_bytes: int) -> None:
         self._judge, self._left = judge, max_bytes
         self._file = _BytesIO()
         self._buffers: list[tuple[Any, bool]] = []
         self._pickler: Any = _Pickler(_Limited(self._file, self._spend), 5, buffer_callback=self._keep)
         self._pickler.reducer_override = judge.reduce  # type: ignore[method-assign]
-        if places:
-            self._pickler.persistent_id = _finder(places)  # type: ignore[method-assign]
+        if find is not None:
+            self._pickler.persistent_id = find  # type: ignore[method-assign]
 
     def write(self, names: "tuple[str, ...]", values: "list[Any]") -> None:
         """Write everything. Raises Refused, _TooLarge and what pickling raises."""

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -201,3 +202,32 @@ def test_nothing_of_the_process_is_changed() -> None:
         assert before == state()
     finally:
         sys.setrecursionlimit(limit)
+
+
+def test_places_are_looked_for_only_where_something_has_one() -> None:
+    """To find what all modules hold takes as long as many cells: it is done for those whose values may be among it."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"x": [1, 2], "y": [0.5, 1.5], "z": ["a", "b"]})
+    namespace = {"numbers": [1, 2], "frame": frame, "nested": [[1], {"a": frame}], "held": [sys.path]}
+    shared = snapshots.Shared(namespace)
+    for name in ("numbers", "frame", "nested"):
+        snapshots.dump(namespace, [name], (), 1 << 20, shared)
+        assert not shared._places
+    snapshots.dump(namespace, ["held"], (), 1 << 20, shared)
+    assert ("sys", "path") == shared.places[id(sys.path)]
+
+
+def test_a_flat_value_that_a_module_holds_is_referred_to() -> None:
+    """Also one of which no other object is asked for when it is written."""
+    module = types.ModuleType("holder")
+    module.__dict__["table"] = {"a": 1}
+    sys.modules["holder"] = module
+    try:
+        namespace = {"table": module.__dict__["table"], "other": {"a": 1}}
+        content = snapshots.dump(namespace, ["table", "other"], (), 1 << 20)
+        loaded: dict[str, Any] = {}
+        snapshots.load(loaded, content)
+    finally:
+        del sys.modules["holder"]
+    assert namespace["table"] is loaded["table"]
+    assert namespace["other"] is not loaded["other"]
