@@ -61,7 +61,6 @@ _MASK = (1 << _SHIFT) - 1
 
 _ATOMS = frozenset(map(id, (int, str, float, bool, type(None), bytes, complex, type(Ellipsis))))
 _TUPLE, _LIST, _DICT = id(tuple), id(list), id(dict)
-_FLOATS = frozenset([id(float)])
 _ATOMS_AND_TUPLES = _ATOMS | {_TUPLE}
 _SLOT = types.MemberDescriptorType
 _GETSET = types.GetSetDescriptorType
@@ -627,25 +626,38 @@ class _Walk:
             return
         self.out.append(_dumps(size, 2))
         for start in range(0, size, _CHUNK):
-            self._long(_dumps(items[start : start + _CHUNK], 2))
+            data = _dumps(items[start : start + _CHUNK], 2)
+            self.out.append(self.hashing.once(data))
+            self.part.size += len(data)
+            self.check()
 
-    def _floats(self, items: Any) -> None:
-        for start in range(0, len(items), _CHUNK):
+    def _alike(self, items: Any) -> bool:
+        """Write many atoms of one kind, each piece while the processor has it near; write nothing of others."""
+        size = len(items)
+        first = type(items[0]) if size > _MANY else None
+        if id(first) not in _ATOMS:
+            return False
+        quiet, once, written, hashed = self.types_hash_quietly(), self.hashing.once, 8 * size, []
+        for start in range(0, size, _CHUNK):
             piece = items[start : start + _CHUNK]
-            self._long(_pack("<%dd" % len(piece), *piece))
-
-    def _long(self, data: bytes) -> None:
-        """Write the hash of what is too long to be kept until all is hashed."""
-        self.out.append(self.hashing.once(data))
-        self.part.size += len(data)
-        self.check()
+            if quiet:
+                alike = countOf(map(type, piece), first) == len(piece)
+            else:
+                alike = {*map(id, map(type, piece))} == {id(first)}
+            if not alike:
+                return False
+            data = _pack("<%dd" % len(piece), *piece) if first is float else _dumps(piece, 2)
+            written += len(data)
+            hashed.append(once(data))
+            self.check()
+        self.out.append(_SEQUENCE + (b"\4" if first is float else b"\5") + _dumps(size, 2))
+        self.out += hashed
+        self.part.size += written
+        return True
 
     def kinds(self, items: Any) -> "set[int]":
         """Return the ids of the types of items."""
         if len(items) > _MANY and self.types_hash_quietly():
-            first = type(items[0])
-            if countOf(map(type, items), first) == len(items):
-                return {id(first)}
             return {*map(id, {*map(type, items)})}
         return {*map(id, map(type, items))}
 
@@ -667,16 +679,17 @@ class _Walk:
 
         Many are written kind by kind, what lists and dicts among them hold all at once, and so on inwards.
         """
+        if not self._alike(items):
+            self._items(items)
+
+    def _items(self, items: Any) -> None:
         size = len(items)
         self.part.size += 8 * size
         if not items:
             self.out.append(_SEQUENCE + b"\0")
             return
         kinds = self.kinds(items)
-        if size > _MANY and kinds == _FLOATS:
-            self.out.append(_SEQUENCE + b"\4" + _dumps(size, 2))
-            self._floats(items)
-        elif _plain(self, items, kinds):
+        if _plain(self, items, kinds):
             self.out.append(_SEQUENCE + b"\1" + _dumps(size, 2))
             self._dump(items)
         elif size < _FEW:
@@ -767,7 +780,8 @@ class _Walk:
     def _list(self, item: Any) -> None:
         if self.first(item):
             self.out.append(b"[")
-            self.items(item[:])
+            if not self._alike(item):
+                self._items(item[:])
 
     def _dict(self, item: Any) -> None:
         if (item is self.namespace or id(item) in self.module_ids) and self._foreign(item):

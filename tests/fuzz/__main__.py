@@ -45,6 +45,8 @@ def main() -> int:
         return 0
     if options.mutations:
         return _mutations(options.only, options.verbose)
+    if options.peer:
+        return _peer(options, end)
     print(f"{len(KINDS)} kinds of statements, {len(families)} of {len(FAMILIES)} families; first seed {options.seed}")
     with contextlib.ExitStack() as stack:
         agent = stack.enter_context(altered_agent(options.alter)) if options.alter else options.agent
@@ -89,6 +91,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--shrink", type=float, default=60.0, help="seconds to make a failing case smaller")
     parser.add_argument("--only", default="", help="pairs, or rules, with a name that this regular expression finds")
     parser.add_argument("--notebooks", type=Path, nargs="+", help="folders of notebooks that are edited instead")
+    parser.add_argument(
+        "--peer", action="store_true", help="run the --notebooks as they are, with both kinds of kernel and nbclient"
+    )
     parser.add_argument("--pairs", action="store_true", help="run the pairs written by hand instead")
     parser.add_argument("--touched", action="store_true", help="edit each cell of the pairs' notebooks in turn instead")
     parser.add_argument("--mutations", action="store_true", help="break each rule of the agent: some pair must notice")
@@ -195,6 +200,36 @@ def _published(lab: Lab, options: argparse.Namespace, end: float) -> int:
         print(f"{edits} edits, {wrong} with differences; {incremental_s:.0f} s instead of {full_s:.0f} s ({ratio:.2f})")
         print("\n".join(tally.lines()))
         _tell_why(tally)
+    return min(wrong, 1)
+
+
+def _peer(options: argparse.Namespace, end: float) -> int:
+    """Run notebooks that others have written as they are; tell where our kernels and nbclient's give something else."""
+    from fuzz.peer import differences, labs, times
+
+    paths = notebooks(options.notebooks)
+    random.Random(options.seed).shuffle(paths)
+    took: dict[str, list[tuple[float, float]]] = {}
+    ran = cells = wrong = passed = 0
+    with contextlib.ExitStack() as stack:
+        entered = {kind: stack.enter_context(lab) for kind, lab in labs().items()}
+        for path in paths[: options.runs]:
+            if time.monotonic() >= end:
+                break
+            version = versions_of(path, options.seed, 0)[0]
+            told = []
+            for kind, lab in entered.items():
+                lab.timeout, lab.beside = 20.0, (path.parent, list(beside(path)))
+                ours, theirs, found = differences(lab, version)
+                took.setdefault(kind, []).append((ours.seconds, theirs.seconds))
+                told += [f"{kind}: {difference}" for difference in found]
+                cells += len([cell for cell in ours.cells if cell.status != "skipped"])
+                passed += kind == "forked" and all(cell.status == "ok" for cell in theirs.cells)
+            ran += 1
+            wrong += bool(told)
+            print(f"{path}: {len(version.cells)} cells, {len(told)} differences", *told, sep="\n", flush=True)
+    print(f"{ran} notebooks, of which {passed} pass; {cells} cells compared; {wrong} notebooks with differences")
+    print(times(took))
     return min(wrong, 1)
 
 

@@ -198,10 +198,17 @@ class Lab:
     folder to take the place of `pytest_cells/in_kernel`, to see whether a broken agent is noticed.
     """
 
-    def __init__(self, rung: Rung, preload: Sequence[str] = (), agent: Path | None = None) -> None:
+    def __init__(
+        self,
+        rung: Rung,
+        preload: Sequence[str] = (),
+        agent: Path | None = None,
+        fork_server: Literal["on", "off"] = "on",
+    ) -> None:
         self.rung = rung
         self._preload = tuple(preload)
         self._agent = agent
+        self._fork_server: Literal["on", "off"] = fork_server
         self._closing = contextlib.ExitStack()
         self.full_runs = self.incremental_runs = 0
         self.timeout = CELL_TIMEOUT_S
@@ -225,20 +232,14 @@ class Lab:
         self._closing.close()
 
     def _settings(self, store: Path | None, *, force: bool = False) -> Settings:
-        kernel = KernelSettings(timeout=self.timeout, preload=self._preload, ahead=0)
+        kernel = KernelSettings(timeout=self.timeout, preload=self._preload, ahead=0, fork_server=self._fork_server)
         return Settings(self.project, CacheSettings(store, rung=self.rung, force=force), kernel)
 
     # -- a case ----------------------------------------------------------------------------------------------
 
     def case(self, versions: Sequence[Version], first: int = 0) -> Iterator[Compared]:
         """Run each version in turn, and compare from the `first` on; a fresh project and a fresh store."""
-        for folder in (self.project, self._aside, self.base / "store"):
-            shutil.rmtree(folder, ignore_errors=True)
-        self.project.mkdir()
-        for file in self.beside[1]:
-            place = self.project / file.relative_to(self.beside[0])
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, place)
+        self._begin()
         before = Version(())
         for number, version in enumerate(versions):
             self._place(version, before)
@@ -248,6 +249,21 @@ class Lab:
                 else:
                     self.run(self.base / "store")
             before = version
+
+    def place(self, version: Version) -> Path:
+        """Begin with a fresh project of one version, and return the notebook."""
+        self._begin()
+        self._place(version, Version(()))
+        return self.project / NOTEBOOK
+
+    def _begin(self) -> None:
+        for folder in (self.project, self._aside, self.base / "store"):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.project.mkdir()
+        for file in self.beside[1]:
+            place = self.project / file.relative_to(self.beside[0])
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, place)
 
     def _place(self, version: Version, before: Version) -> None:
         """Write what the author changed."""
@@ -282,9 +298,7 @@ class Lab:
 
     def twice(self, version: Version) -> tuple[Ran, Ran]:
         """Run a version in full two times, each from the same files."""
-        shutil.rmtree(self.project, ignore_errors=True)
-        self.project.mkdir()
-        self._place(version, Version(()))
+        self.place(version)
         with _environment(version.env):
             return self._aside_run(), self._aside_run()
 
