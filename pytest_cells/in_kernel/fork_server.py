@@ -444,12 +444,12 @@ class _End:
             gc.collect()
 
     def _modules(self) -> "list[Any]":
-        """Return the modules loaded since the fork that are neither Python's nor installed, last ones first."""
-        own = self._own.OwnModules()
+        """Return the modules loaded since the fork that are neither Python's, installed nor ours, last ones first."""
+        own, agent = self._own.OwnModules(), self._own.__name__.partition(".")[0] + "."
         found = []
         for name, module in reversed(list(sys.modules.items())):
             path = getattr(module, "__file__", None)
-            loaded_since = name not in self._loaded and isinstance(module, type(sys))
+            loaded_since = name not in self._loaded and isinstance(module, type(sys)) and not name.startswith(agent)
             if loaded_since and isinstance(path, str) and own.is_own_file(path):
                 found.append(module)
         return found
