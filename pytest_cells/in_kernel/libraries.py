@@ -4,7 +4,6 @@ CPython gives each state of a dictionary a number of its own. Those of some thou
 than half a millisecond; where the numbers are not to be had, the objects are compared themselves.
 """
 
-import operator
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -70,12 +69,15 @@ class Libraries:
     def __init__(self, is_own: "Callable[[str], bool]") -> None:
         self._is_own = is_own
         self._ctypes = _numbers()
+        self._width = 8 if self._ctypes is not None else 1
+        """How much of what `_look` returns is one dictionary's."""
         self._known: set[int] = set()
         self._seen: set[str] = set()
         self._entries: list[tuple[str, Any, Any]] = []
         """What each is called, its dictionary, and what that held."""
         self._readers: list[Any] = []
-        self._versions: list[Any] = []
+        """Where the number of each stands, as memory to read."""
+        self._versions: Any = b""
         self._count = -1
         self._registered: Any = None
         self.take_in()
@@ -85,6 +87,7 @@ class Libraries:
         if len(sys.modules) == self._count:
             return
         self._count = len(sys.modules)
+        first = len(self._entries)
         for name, module in list(sys.modules.items()):
             if name in self._seen or not isinstance(module, types.ModuleType):
                 continue
@@ -97,6 +100,8 @@ class Libraries:
             for value in list(held.values()):
                 if isinstance(value, type):
                     self._watch_class(value)
+        self._versions = self._versions + self._look(first) if first else self._look()
+        self._entries[first:] = [(name, held, dict(held)) for name, held, _ in self._entries[first:]]
         self._registered = self._abstract_classes()
 
     def changes(self, *, registers: bool = False) -> "list[str]":
@@ -107,7 +112,7 @@ class Libraries:
         changed: list[str] = []
         versions = self._look()
         if versions != self._versions:
-            for index in _differences(versions, self._versions, 0, len(versions)):
+            for index in _differences(versions, self._versions, 0, len(self._entries), self._width):
                 name, held, was = self._entries[index]
                 self._entries[index] = (name, held, dict(held))
                 changed.extend("it changes %s.%s" % (name, key) for key in self._differing(name, held, was))
@@ -123,10 +128,11 @@ class Libraries:
         self.changes()
         self.take_in()
 
-    def _look(self) -> "list[Any]":
+    def _look(self, first: int = 0) -> Any:
+        """Return the numbers from the first on as they stand in memory, or else the objects that there are."""
         if self._ctypes is not None:
-            return list(map(operator.attrgetter("value"), self._readers))
-        return [tuple(map(id, entry[1].values())) for entry in self._entries]
+            return b"".join(self._readers[first:])
+        return [tuple(map(id, entry[1].values())) for entry in self._entries[first:]]
 
     @staticmethod
     def _differing(name: str, held: "dict[Any, Any]", was: "dict[Any, Any]") -> "Iterator[str]":
@@ -162,22 +168,22 @@ class Libraries:
         if id(held) in self._known:
             return
         self._known.add(id(held))
-        self._entries.append((name, held, dict(held)))
+        self._entries.append((name, held, None))
         if self._ctypes is not None:
             self._readers.append(_reader(self._ctypes, held))
-            self._versions.append(self._readers[-1].value)
-        else:
-            self._versions.append(tuple(map(id, held.values())))
 
 
-def _differences(some: "list[Any]", others: "list[Any]", start: int, end: int) -> "list[int]":
-    """Return where two lists of one length differ. There are few such places: halves are compared as wholes."""
-    if some[start:end] == others[start:end]:
+def _differences(some: Any, others: Any, start: int, end: int, width: int) -> "list[int]":
+    """Return where two sequences of one length differ, in units of a width.
+
+    There are few such places: halves are compared as wholes.
+    """
+    if some[start * width : end * width] == others[start * width : end * width]:
         return []
     if end - start == 1:
         return [start]
     middle = (start + end) // 2
-    return _differences(some, others, start, middle) + _differences(some, others, middle, end)
+    return _differences(some, others, start, middle, width) + _differences(some, others, middle, end, width)
 
 
 def _package(module: Any) -> str:

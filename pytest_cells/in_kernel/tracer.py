@@ -35,7 +35,7 @@ from .unsteady import (
     says_now,
     text_of,
 )
-from .versions import FINALIZES
+from .versions import FINALIZES, collector
 
 _HISTORY_NAME = re.compile(r"^(_+|_i+|_i?\d+)$")
 _NAMES_AN_INDEX = re.compile(r"\.names?\s*=[^=]|inplace|setattr|set_names")
@@ -113,9 +113,20 @@ class Tracer:
     def end(self, wishes: "dict[str, Any]", *, ok: bool) -> "dict[str, Any]":
         """Return what was observed of the cell that has just ended; `ok` tells whether without an error."""
         began = _clock()
-        spent_s = began - self._before
-        found = self._names
         record: dict[str, Any] = self._effects.end()
+        collects = collector.isenabled()
+        collector.disable()  # so much is looked at that it would run again and again, and finalizers of the notebook's
+        try:
+            self._tell(record, wishes, began - self._before, ok=ok)
+        finally:
+            if collects:
+                collector.enable()
+        record["spent_ms"] = round((_clock() - began) * 1000, 3)
+        return record
+
+    def _tell(self, record: "dict[str, Any]", wishes: "dict[str, Any]", spent_s: float, *, ok: bool) -> None:
+        """Put into a record what became of the names."""
+        found = self._names
         if found is None:
             record["barrier"].append("its source is no Python that can be read")
             found = reading.Names()
@@ -190,8 +201,6 @@ class Tracer:
         if ok and not record["volatile"] and wishes.get("folder") and spent_s >= wishes.get("snapshot_s", 0.1):
             record["snapshots"] = self._snapshots(written & bound.keys(), after, spent_s, wishes)
         record["lookups"] = self._new_lookups()
-        record["spent_ms"] = round((_clock() - began) * 1000, 3)
-        return record
 
     def settle(self) -> None:
         """Take what setup code has just done for how the kernel begins: its text is part of each cell's key."""
