@@ -54,6 +54,8 @@ _CHUNK = 8192
 _MANY = 256
 _MOST_CLOSED = 2_000_000
 """How many objects the search for aliases of a value without a digest may meet."""
+_CLOSED_COSTS = 50
+"""For how many bytes each of them stands in the size of such a value: it takes as long to meet."""
 _FEW = 8
 _DEEPEST_SETS = 20
 _SHIFT = 40
@@ -1216,6 +1218,7 @@ class _Walk:
                 if len(found) < 256 or not self.kinds(found) <= _ATOMS:
                     more += found
             level = more
+        self.part.size += _CLOSED_COSTS * len(seen)
         self.keep.append(seen)
 
     def _skipped(self, item: Any) -> bool:
