@@ -259,6 +259,12 @@ class Walker:
             if collecting:
                 _resume()
 
+    def beside(self, namespace: "dict[str, Any]") -> "Walker":
+        """Return a walker of another namespace that need not find out again what this one knows of the process."""
+        other = Walker(namespace, self.main)
+        other.libraries, other._modules_seen, other._module_ids = self.libraries, self._modules_seen, self._module_ids
+        return other
+
     def module_ids(self) -> "frozenset[int]":
         """Return the ids of the dicts of all modules; some may be gone already, so ask again where it matters."""
         if self._modules_seen != len(sys.modules):

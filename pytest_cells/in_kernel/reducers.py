@@ -96,11 +96,13 @@ class Shared:
     def __init__(self, namespace: "dict[str, Any]") -> None:
         self._namespace = namespace
         self._places: dict[int, tuple[str, str]] = {}
+        self._held: set[int] = set()
+        """The ids of all that modules hold, and of their variables."""
         self._kept: list[Any] = [namespace]
         self._constant = set(_CONSTANT)
 
     def holds(self, values: "list[Any]") -> bool:
-        """Tell whether some of these values have a place. Takes some ms, a tenth of finding all places."""
+        """Tell whether some of these values have a place: faster than finding all places."""
         kinds = list(map(id, map(type, values)))
         found = dict(zip(kinds, map(type, values)))
         changeable = {number for number, kind in found.items() if number not in _CONSTANT and not _names(kind)}
@@ -109,12 +111,12 @@ class Shared:
         for value in compress(values, map(by_name.__contains__, kinds)):
             if not self._goes_by_name(value):
                 wanted.add(id(value))
-        if id(self._namespace) in wanted:
-            return True
-        return any(
-            id(variables) in wanted or not wanted.isdisjoint(map(id, list(variables.values())))
-            for _, variables in self._modules()
-        )
+        if not self._held:
+            self._held = {id(self._namespace)}
+            for _, variables in self._modules():
+                self._held.add(id(variables))
+                self._held.update(map(id, list(variables.values())))
+        return not wanted.isdisjoint(self._held)
 
     @property
     def places(self) -> "dict[int, tuple[str, str]]":
@@ -131,8 +133,12 @@ class Shared:
         """Tell whether a value comes back as the same object whoever holds it."""
         if type(value) is _BuiltIn:
             return _of_module(value)
-        if _type_name.__get__(type(value)) == _CYTHON:
+        kind = type(value)
+        if _type_name.__get__(kind) == _CYTHON:
             return _importable(value, self._namespace) is not None
+        if _type_module.__get__(kind) == "typing":
+            name = getattr(value, "_name", None)
+            return type(name) is str and _at("typing", name, value, self._namespace) is not None
         return bool(value.isbuiltin == 1)
 
     def _modules(self) -> "Iterator[tuple[str, dict[str, Any]]]":
@@ -167,9 +173,11 @@ def _names(kind: Any) -> bool:
 
 
 def _may_go_by_name(kind: Any) -> bool:
-    """Tell whether a type is that of compiled functions, or of numpy's kinds of items, of which there is one each."""
+    """Tell whether a type is that of compiled functions, of typing's names, or of numpy's kinds of items."""
     dtype = getattr(_modules.get("numpy"), "dtype", None)
-    return kind is _BuiltIn or _type_name.__get__(kind) == _CYTHON or _has(_type_mro.__get__(kind), dtype)
+    if kind is _BuiltIn or _type_name.__get__(kind) == _CYTHON or _type_module.__get__(kind) == "typing":
+        return True
+    return _has(_type_mro.__get__(kind), dtype)
 
 
 def _of_module(function: Any) -> bool:

@@ -576,7 +576,7 @@ class Tracer:
 
         aside = {name: self._namespace[name] for name in component.cuts if name in self._namespace}
         load(aside, content)
-        again = Walker(aside).walk(component.names)
+        again = self._walker.beside(aside).walk(component.names)
         return len(again) == 1 and bool(again[0].digest == component.digest)
 
     def _kept(self, component: Any, content: bytes, folder: str) -> "dict[str, Any]":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import math
 import os
 import subprocess
 import sys
@@ -209,8 +210,9 @@ def test_places_are_looked_for_only_where_something_has_one() -> None:
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"x": [1, 2], "y": [0.5, 1.5], "z": ["a", "b"]})
     namespace = {"numbers": [1, 2], "frame": frame, "nested": [[1], {"a": frame}], "held": [sys.path]}
+    namespace["names"] = [dict, math.sin, frame["x"].dtype]
     shared = snapshots.Shared(namespace)
-    for name in ("numbers", "frame", "nested"):
+    for name in ("numbers", "frame", "nested", "names"):
         snapshots.dump(namespace, [name], (), 1 << 20, shared)
         assert not shared._places
     snapshots.dump(namespace, ["held"], (), 1 << 20, shared)
