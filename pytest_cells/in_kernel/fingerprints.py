@@ -27,6 +27,7 @@ from typing import Any
 from . import arrays
 from .arrays import within
 from .codes import Codes, UnknownConstant
+from .own_code import Cached, OwnCode, inside, is_used
 from .unsteady import is_unsteady
 from .versions import collector
 
@@ -373,6 +374,7 @@ class _Walk:
             id(type({}.items())): self._proxy,
             id(Token): self._token,
             id(Items): self._own_items,
+            id(OwnCode): self._own_code,
             id(_SetItems): lambda items: self.set_items(items.content),
             id(_LeftOut): lambda left: self.error(left.error),
             id(arrays.Frozen): lambda frozen: arrays.frozen(self, frozen),
@@ -1006,6 +1008,19 @@ class _Walk:
         rest.append(parameters or None)
         self.few([None if type(value) is dict and not value else value for value in rest])
 
+    def _own_code(self, code: OwnCode) -> None:
+        """Write what a function or class of a project's module holds; its text is in a file."""
+        item = code.content
+        if not self.first(item):
+            return
+        if type(item) is Cached and is_used(item):
+            raise Opaque("lru_cache wrapper")
+        self.part.size += 200
+        parts = inside(item)
+        self.keep.append(parts)
+        self.out.append(_FUNCTION + b"\1" + _dumps(len(parts), 2))
+        self.push(parts)
+
     def _cell(self, item: Any) -> None:
         if self.first(item):
             try:
@@ -1020,7 +1035,7 @@ class _Walk:
         function = item.__func__
         if type(function) is types.FunctionType or _class_name(type(function)) == "cython_function_or_method":
             token = self.by_name(item, function.__module__, function.__name__)
-            if token is not None:  # as random.randint is
+            if token is not None and self.is_library(function.__module__):  # as random.randint is
                 self.out.append(token)
                 return
         self.out.append(_METHOD)
@@ -1291,6 +1306,11 @@ class _Walk:
             self.unproven.add(self.number)
         elif way == _ARRAY:
             return arrays.close(self, item)
+        elif way == _OF_MODULE:
+            self.touch(item.content)
+            parts = _referents(item.content) if type(item.content) is Cached else inside(item.content)
+            self.keep.append(parts)
+            return list(parts)
         return []
 
     def _note_code_safely(self, code: Any) -> None:
@@ -1605,8 +1625,9 @@ _CORES: "dict[int, Callable[[Any], list[Any]]]" = {
 _UNCHANGED_CORES = frozenset(map(id, (tuple, frozenset, str, bytes, int, float, complex)))
 
 _LEAF, _THROUGH, _ON, _STOP, _A_MODULE, _A_FUNCTION, _A_CLASS = range(7)
-_SOME_CODE, _A_GENERATOR, _A_FRAME, _A_REFERENCE, _A_PROXY, _ARRAY = range(7, 13)
+_SOME_CODE, _A_GENERATOR, _A_FRAME, _A_REFERENCE, _A_PROXY, _ARRAY, _OF_MODULE = range(7, 14)
 _CLOSERS = {
+    id(OwnCode): _OF_MODULE,
     id(types.CodeType): _SOME_CODE,
     id(types.FunctionType): _A_FUNCTION,
     id(types.GeneratorType): _A_GENERATOR,

@@ -10,13 +10,21 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import names as reading
+from .own_code import holds, is_code
 from .unsteady import NAME
 from .versions import system
 
 _PACKAGES = ("site-packages", "dist-packages")
 _AGENT = __name__.partition(".")[0]
-_STILL = ("Logger", "lock", "RLock", "_lru_cache_wrapper", "local", "Pattern")
+_STILL = ("Logger", "lock", "RLock", "Pattern")
 """Kinds of module state that is taken not to change, by the names of their types."""
+_OF_MODULES = frozenset({"__name__", "__doc__", "__file__", "__cached__", "__loader__", "__spec__", "__package__"}) | {
+    "__path__",
+    "__builtins__",
+    "__annotations__",
+    "__warningregistry__",
+}
+"""Variables that Python itself gives to modules."""
 _FRAMES = frozenset({"_getframe", "_current_frames", "currentframe", "inspect", "f_globals", "f_back", "__main__"})
 
 
@@ -88,15 +96,32 @@ class OwnModules:
         return sorted(self.names)
 
     def state(self) -> "dict[str, Any]":
-        """Return the values that their variables have, by `module:variable`."""
+        """Return the values that their variables have, by `module:variable`; of code, where it holds something."""
         found = {}
         for name, module in self.names.items():
             if sys.modules.get(name) is not module:
                 continue
             for variable, value in list(module.__dict__.items()):
-                if type(variable) is str and not variable.startswith("__") and _is_state(value):
+                if type(variable) is str and variable not in _OF_MODULES and self._is_state(name, value):
                     found["%s:%s" % (name, variable)] = value
         return found
+
+    def _is_state(self, name: str, value: Any) -> bool:
+        kind = type(value)
+        if kind is types.ModuleType or kind.__name__ in _STILL:
+            return False
+        if is_code(value):
+            home = value.__module__
+            return home == "__main__" or ((home == name or not self._is_elsewhere(home, value)) and holds(value))
+        return not isinstance(value, types.BuiltinFunctionType) or value.__module__ == "__main__"
+
+    def _is_elsewhere(self, home: Any, value: Any) -> bool:
+        """Tell whether code is what its own module has under its name: it is state there, or an installed library's."""
+        path = getattr(value, "__qualname__", None)
+        if type(home) is not str or type(path) is not str:
+            return False
+        found = getattr(sys.modules.get(home), "__dict__", {}).get(path)
+        return found is value or (home not in self.names and isinstance(value, type))
 
     def effects(self, name: str, judge: "Callable[..., str | None]") -> "list[str]":
         """Return what the code of a module may do that cannot be observed, in words."""
@@ -166,15 +191,6 @@ def _is_link(path: str) -> bool:
         return stat.S_ISLNK(system.lstat(path).st_mode)
     except OSError:
         return False
-
-
-def _is_state(value: Any) -> bool:
-    kind = type(value)
-    if kind is types.ModuleType or kind.__name__ in _STILL:
-        return False
-    if isinstance(value, (types.FunctionType, type, types.BuiltinFunctionType)):
-        return value.__module__ == "__main__"  # others are in files, which are observed as files
-    return True
 
 
 def _monitoring() -> Any:

@@ -21,6 +21,7 @@ from .fingerprints import Walker
 from .libraries import Libraries
 from .lookups import lookups
 from .own import Executed, OwnModules
+from .own_code import OwnCode, is_code
 from .unsteady import (
     ANY,
     FUNCTIONS,
@@ -331,7 +332,11 @@ class Tracer:
         return closure
 
     def _walk(self, walked: "set[str]", *, whole: bool) -> "dict[str, Any]":
-        extra = {name: value for name, value in self._modules.state().items() if name in walked}
+        extra = {
+            name: OwnCode(value) if is_code(value) and value.__module__ != "__main__" else value
+            for name, value in self._modules.state().items()
+            if name in walked
+        }
         components = self._walker.walk(sorted(walked), extra=extra)
         if whole:
             self._cheap = sum(_NAME_COSTS * len(found.names) + found.size for found in components) < _CHEAP

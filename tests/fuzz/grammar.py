@@ -514,6 +514,46 @@ def cached(n):
     return n + CONST
 
 
+@functools.lru_cache(None)
+def listed():
+    with open("data.txt") as file:
+        return [len(word) for word in file.read().split()]
+
+
+def remembering(function):
+    seen = {}
+
+    def remembered(n):
+        if n not in seen:
+            seen[n] = function(n)
+        return seen[n]
+
+    return remembered
+
+
+@remembering
+def line(n):
+    with open("data.txt") as file:
+        return file.read() * n + str(CONST)
+
+
+def counted(seen=[0]):
+    seen[0] += 1
+    return seen[0]
+
+
+class Tally:
+    total = 0
+
+    @classmethod
+    def add(cls, n):
+        cls.total += n
+        return cls.total
+
+
+add = Tally().add
+
+
 def environment():
     return os.environ.get("FZ_A", "unset")
 

@@ -203,12 +203,12 @@ class Lab:
         rung: Rung,
         preload: Sequence[str] = (),
         agent: Path | None = None,
-        fork_server: Literal["on", "off"] = "on",
+        fork_server: Literal["auto", "on", "off"] = "auto",
     ) -> None:
         self.rung = rung
         self._preload = tuple(preload)
         self._agent = agent
-        self._fork_server: Literal["on", "off"] = fork_server
+        self._fork_server: Literal["auto", "on", "off"] = fork_server
         self._closing = contextlib.ExitStack()
         self.full_runs = self.incremental_runs = 0
         self.timeout = CELL_TIMEOUT_S
@@ -323,6 +323,9 @@ class Lab:
             assert isinstance(run, _RecordingRun)
             results = report.runs[0].cell_results
             cells = [_told(result, cell, run) for result, cell in zip(results, run.notebook.cells, strict=True)]
+            refused = next((cell.error for cell in cells if cell.error and cell.error[0] == "KernelRefused"), None)
+            if refused is not None:  # nothing at all would be compared
+                raise RuntimeError(refused[1])
             opened = hasattr(run, "rung")
             fallbacks = list(getattr(run.live, "fell_back", [])) if opened else []
             rung = run.rung.name if opened else ""

@@ -1321,6 +1321,8 @@ ENVIRONMENT = (
         {2: "print(os.environ['FZ_W'], x)"},
     ),
 )
+NUMBERS = "[int(x) for x in open(p).read().split(',')]"
+"""What a function of a module reads from a file, and may remember."""
 MODULES = (
     edit(
         "module that is looked for in vain",
@@ -1357,6 +1359,106 @@ MODULES = (
         files={"mod.py": "def f(): return 1\n"},
         changed={"mod.py": "def f(): return 2\n"},
         rerun=[1],
+    ),
+    edit(
+        "remembered by lru_cache of a module",
+        ["import mod\nn = len(mod.load('x.csv'))", "print(sum(mod.load('x.csv')))"],
+        files={"mod.py": "import functools\n@functools.lru_cache\ndef load(p):\n    return " + NUMBERS, "x.csv": "1,2"},
+        changed={"x.csv": "1,3"},
+        rerun=[1],
+    ),
+    edit(
+        "remembered in a closure of a module",
+        ["import mod\nn = len(mod.load('x.csv'))", "print(sum(mod.load('x.csv')))"],
+        files={
+            "mod.py": "def memo(f):\n    c = {}\n    def g(p):\n        if p not in c: c[p] = f(p)\n        return c[p]\n    return g\n"
+            "@memo\ndef load(p):\n    return " + NUMBERS,
+            "x.csv": "1,2",
+        },
+        changed={"x.csv": "1,3"},
+        rerun=[1],
+    ),
+    edit(
+        "remembered in a default of a module",
+        ["import mod\nn = len(mod.load('x.csv'))", "print(sum(mod.load('x.csv')))"],
+        files={
+            "mod.py": "def load(p, c={}):\n    if p not in c: c[p] = " + NUMBERS + "\n    return c[p]\n",
+            "x.csv": "1,2",
+        },
+        changed={"x.csv": "1,3"},
+        rerun=[1],
+    ),
+    edit(
+        "remembered in a class of a module",
+        ["import mod\nn = len(mod.load('x.csv'))", "print(sum(mod.load('x.csv')))"],
+        files={
+            "mod.py": "class K:\n    c = {}\n    @classmethod\n    def load(k, p):\n        if p not in k.c: k.c[p] = "
+            + NUMBERS
+            + "\n        return k.c[p]\ndef load(p): return K.load(p)\n",
+            "x.csv": "1,2",
+        },
+        changed={"x.csv": "1,3"},
+        rerun=[1],
+    ),
+    edit(
+        "remembered in a method of a module's class",
+        ["import mod\nn = len(mod.load('x.csv'))", "print(sum(mod.load('x.csv')))"],
+        files={
+            "mod.py": "import functools\nclass K:\n    @functools.lru_cache\n    def load(self, p): return "
+            + NUMBERS
+            + "\nk = K()\ndef load(p): return k.load(p)\n",
+            "x.csv": "1,2",
+        },
+        changed={"x.csv": "1,3"},
+        rerun=[1],
+    ),
+    edit(
+        "remembered by the object of a bound method",
+        ["import mod\nn = len(mod.load('x.csv'))", "print(sum(mod.load('x.csv')))"],
+        files={
+            "mod.py": "class K:\n    def __init__(self): self.c = {}\n    def load(self, p):\n        if p not in self.c: self.c[p] = "
+            + NUMBERS
+            + "\n        return self.c[p]\nload = K().load\n",
+            "x.csv": "1,2",
+        },
+        changed={"x.csv": "1,3"},
+        rerun=[1],
+    ),
+    edit(
+        "remembered in a module's private variable",
+        ["import mod\nn = len(mod.load('x.csv'))", "print(sum(mod.load('x.csv')))"],
+        files={
+            "mod.py": "__c__ = {}\ndef load(p):\n    if p not in __c__: __c__[p] = "
+            + NUMBERS
+            + "\n    return __c__[p]\n",
+            "x.csv": "1,2",
+        },
+        changed={"x.csv": "1,3"},
+        rerun=[1],
+    ),
+    edit(
+        "list that a module remembers",
+        ["import mod\nx = mod.load('x.csv')", "x.append(3)", "print(mod.load('x.csv'))"],
+        {1: "x.append(4)"},
+        files={"mod.py": "import functools\n@functools.lru_cache\ndef load(p):\n    return " + NUMBERS, "x.csv": "1,2"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "counted in a class of a module",
+        ["import mod", "a = mod.K()", "b = mod.K()", "print(mod.K.n)"],
+        {2: "b = 1"},
+        files={"mod.py": "class K:\n    n = 0\n    def __init__(self): type(self).n += 1\n"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "defaults and closures that nobody changes",
+        ["import mod", "x = 1", "print(mod.f(2), mod.K().g())", "y = x"],
+        {1: "x = 2"},
+        files={
+            "mod.py": "def f(n, d={'a': 1}): return n\nclass K:\n    t = {'a': 1}\n    def g(self): return len(self.t)\n"
+        },
+        rerun=[1, 3],
+        cached=[2],
     ),
     edit(
         "module of a module",

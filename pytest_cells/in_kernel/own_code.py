@@ -1,0 +1,108 @@
+"""What functions and classes of the project's modules hold beside their text: runs inside the kernel.
+
+Their text is in files, which are observed as files. What a function remembers (a cache in its closure, in a default, in
+an attribute, in the dict of a class, by `lru_cache`) is state of the module, as its variables are.
+"""
+
+import functools
+import types
+from collections.abc import Iterable
+from typing import Any
+
+from .versions import PRIVATE_BUILTINS
+
+__builtins__ = PRIVATE_BUILTINS
+
+_Function = types.FunctionType
+Cached: Any = type(functools.lru_cache(lambda: None))
+_ATOMS = (int, float, complex, bool, str, bytes, type(None), type(...))
+_WRAPPERS = (staticmethod, classmethod, types.MethodType)
+_STILL = ("Logger", "lock", "RLock", "Pattern")
+"""Kinds of state that are taken not to change, by the names of their types."""
+_DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType, types.BuiltinFunctionType, types.ModuleType)
+_members: Any = type.__dict__["__dict__"].__get__
+_mro: Any = type.__dict__["__mro__"].__get__
+_qualname: Any = type.__dict__["__qualname__"].__get__
+_calls: Any = Cached.__dict__["cache_info"]
+
+
+class OwnCode:
+    """Stands for a function or class of a project's module: only what it holds is walked."""
+
+    __slots__ = ("content",)
+
+    def __init__(self, content: Any) -> None:
+        self.content = content
+
+
+def is_code(value: Any) -> bool:
+    """Tell whether a value is a function, one with a cache, or a class."""
+    return type(value) is _Function or type(value) is Cached or isinstance(value, type)
+
+
+def is_used(cached: Any) -> bool:
+    """Tell whether a function of `lru_cache` may hold results: nobody can see which."""
+    hits, misses, _, size = _calls(cached)
+    return bool(hits or misses or size)
+
+
+def holds(value: Any) -> bool:
+    """Tell whether a function or class can hold anything that changes."""
+    if type(value) is _Function:
+        return bool(
+            value.__closure__ is not None
+            or value.__dict__
+            or (value.__defaults__ and not _constant(value.__defaults__))
+            or (value.__kwdefaults__ and not _constant(value.__kwdefaults__.values()))
+        )
+    if type(value) is Cached:
+        return True
+    return not _is_enum(value) and any(
+        _of_class(value, key, member) is not None for key, member in list(_members(value).items())
+    )
+
+
+def inside(value: Any) -> "list[Any]":
+    """Return what a function or class holds, code in it as OwnCode."""
+    if type(value) is _Function:
+        found = [value.__defaults__, value.__kwdefaults__, value.__closure__, value.__dict__]
+        return [None if type(part) is dict and not part else part for part in found]
+    if type(value) is Cached:
+        return [_code_or_value(value.__wrapped__)]
+    held = [(key, _of_class(value, key, member)) for key, member in list(_members(value).items())]
+    return [part for key, member in held if member is not None for part in (key, member)]
+
+
+def _of_class(kind: Any, key: Any, member: Any) -> Any:
+    """Return what is to be walked of a member of a class, None where there is nothing. Numbers may be counted up."""
+    if type(member) is property:
+        parts = [OwnCode(part) for part in (member.fget, member.fset, member.fdel) if _is_held(part)]
+        return parts or None
+    while type(member) in _WRAPPERS:
+        member = member.__func__
+    if type(member) is functools.cached_property:
+        member = member.func
+    if isinstance(member, type):
+        nested = _qualname(member).startswith("%s." % _qualname(kind))
+        return OwnCode(member) if nested and member is not kind and holds(member) else None
+    if is_code(member):
+        return OwnCode(member) if holds(member) else None
+    if type(key) is not str or (key[:2] == "__" and key[-2:] == "__"):
+        return None  # what Python and makers of classes note there
+    return None if isinstance(member, _DESCRIPTORS) or type(member).__name__ in _STILL else member
+
+
+def _is_held(part: Any) -> bool:
+    return is_code(part) and not isinstance(part, type) and holds(part)
+
+
+def _code_or_value(value: Any) -> Any:
+    return OwnCode(value) if is_code(value) else value
+
+
+def _is_enum(kind: Any) -> bool:
+    return any(base.__module__ == "enum" and base.__name__ == "Enum" for base in _mro(kind))
+
+
+def _constant(values: "Iterable[Any]") -> bool:
+    return all(type(value) in _ATOMS for value in values)
