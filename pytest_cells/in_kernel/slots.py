@@ -68,6 +68,10 @@ class Slot:
         """Set the state."""
         raise NotImplementedError
 
+    def as_installed(self) -> bool:
+        """Tell whether the state at the start is what the library itself begins with, whatever files there are."""
+        return True
+
     def there(self) -> bool:
         """Tell whether there is such a state at all."""
         return self.module is None or self.module in sys.modules
@@ -77,6 +81,9 @@ class Slot:
         self.begun = True
         self.known, self._state, self.version = self.quick(), self.read(), START
         self._start = self._state
+        if not self.as_installed():
+            self._start = None  # a file of the user's made it so: it is what the cell that imports it has set
+            self._note()
         if self.pending is not None:
             pending, self.pending = self.pending, None
             self.set(pending)
@@ -576,6 +583,16 @@ class _Drawing(Slot):
                 for name, value in sorted(dict.items(self._params()))
                 if name not in self.left_out
             ],
+        )
+
+    def as_installed(self) -> bool:
+        """Tell whether no `matplotlibrc` of the user's has changed a default."""
+        default = getattr(sys.modules["matplotlib"], "rcParamsDefault", None)
+        if not isinstance(default, dict):
+            return True
+        return all(
+            name in self.left_out or self._told(value) == self._told(dict.get(default, name))
+            for name, value in dict.items(self._params())
         )
 
     @staticmethod

@@ -1325,6 +1325,30 @@ NUMBERS = "[int(x) for x in open(p).read().split(',')]"
 """What a function of a module reads from a file, and may remember."""
 MODULES = (
     edit(
+        "matplotlibrc beside the notebook",
+        [
+            "import matplotlib.pyplot as plt",
+            "print(plt.rcParams['lines.linewidth'])",
+            "x = plt.rcParams['lines.linewidth']",
+        ],
+        files={"matplotlibrc": "lines.linewidth: 3\n"},
+        changed={"matplotlibrc": "lines.linewidth: 4\n"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "cell below a matplotlibrc that did not change",
+        [
+            "import matplotlib.pyplot as plt",
+            "x = 1",
+            "print(plt.rcParams['lines.linewidth'], x)",
+            "plt.rcParams['lines.linewidth']",
+        ],
+        {1: "x = 2"},
+        files={"matplotlibrc": "lines.linewidth: 3\n"},
+        rerun=[1, 2],
+        cached=[0, 3],
+    ),
+    edit(
         "module that is looked for in vain",
         ["import importlib.util\nprint(importlib.util.find_spec('fzmod') is None)"],
         changed={"fzmod.py": "x = 1\n"},

@@ -1253,6 +1253,14 @@ CODE = (
         ),
     ),
     Rule(
+        "ambient state from files",
+        "What matplotlib reads from a ``matplotlibrc`` when it is imported",
+        "parameters that are none of its own defaults: the cell that imports it sets them",
+        "barrier",
+        (Change("slots.py", "        if not self.as_installed():", "        if False:"),),
+        ("matplotlibrc beside the notebook",),
+    ),
+    Rule(
         "bound methods in modules",
         "Objects of methods that a module holds by a name of its own",
         "their digests, as those of other values",
