@@ -36,7 +36,7 @@ from .unsteady import (
     says_now,
     text_of,
 )
-from .versions import FINALIZES, collector
+from .versions import FINALIZES, OF_MODULES, collector
 
 _HISTORY_NAME = re.compile(r"^(_+|_i+|_i?\d+)$")
 _NAMES_AN_INDEX = re.compile(r"\.names?\s*=[^=]|inplace|setattr|set_names")
@@ -178,11 +178,7 @@ class Tracer:
             if name in after:
                 written.update(after[name].names)
         record["writes"] = {name: self._version(after, name, around) for name in sorted(written)}
-        record["uses"] = {
-            name: sorted(after[name].reads | after[name].cuts | after[name].stores)
-            for name in sorted(written)
-            if name in after and (after[name].reads or after[name].cuts)
-        }
+        record["uses"] = {name: used for name in sorted(written) if name in after and (used := self._used(name, after))}
         touched, components = {*closure, *written}, around
         self._judge_effects(found, touched, components, record)
         self._judge_steadiness(found, touched, components, record)
@@ -302,6 +298,13 @@ class Tracer:
             bound[name] = value
         bound.update(self._modules.state())
         return bound
+
+    def _used(self, name: str, components: "dict[str, Any]") -> "list[str]":
+        """Return the names that code in a value may touch."""
+        component = components[name]
+        own = ":" not in name and bool(self._modules.touched(self._packages({name}, components), ()))
+        names = component.reads | component.cuts | component.stores if component.reads or component.cuts else ()
+        return sorted({*names, OF_MODULES} if own else names)
 
     def _closure(self, found: Any, known: "dict[str, Any]", more: "Iterable[str]" = ()) -> "set[str]":
         """Return all names whose values the cell may have reached, and those that it reached `more`."""

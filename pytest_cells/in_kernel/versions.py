@@ -24,6 +24,8 @@ FOLDER = "folder"
 LISTING = "list:"
 FINALIZES = "^"
 """Marks, behind its digest, the Version of a variable whose value runs code of the notebook when it is dropped."""
+OF_MODULES = ":"
+"""Stands, among the names that the code of a value may touch, for the variables of all modules of the project."""
 UNLISTED = frozenset({"__pycache__", ".pytest_cache"})
 """What comes and goes by testing alone is no part of a listing."""
 TRANSIENT_VARIABLES = frozenset(

@@ -159,7 +159,7 @@ class TracedKernel(LiveKernel):
                 uses.pop(name.partition(":")[2], None)
             uses.update(step.trace.uses)
         dropped = [name for name in told.get("overwritten", []) if finalizes(versions.get(f"var:{name}", ABSENT))]
-        modules = states_of_modules(told.get("imports", []), versions)
+        modules = states_of_modules(versions, told.get("imports", []))
         needed = reachable([*told.get("names", []), *dropped, *modules], uses, versions)
         traces = {
             index: self._traces.steps[index].trace for index in range(first, cell.index) if index in self._traces.steps

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from pytest_cells.cache.trace import ABSENT, Snapshot, Trace, Version
-from pytest_cells.in_kernel.versions import FOLDER
+from pytest_cells.in_kernel.versions import FOLDER, OF_MODULES
 from pytest_cells.tracing.record import members_of
 
 
@@ -46,18 +46,19 @@ def reachable(names: Iterable[str], uses: Mapping[str, Collection[str]], version
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting.extend(uses.get(name, ()))
+            waiting.extend(states_of_modules(versions) if name == OF_MODULES else uses.get(name, ()))
             waiting.extend(members_of(name, versions.get(f"var:{name}", ABSENT)))
-    return found
+    return found - {OF_MODULES}
 
 
-def states_of_modules(imports: Collection[str], versions: Mapping[str, Version]) -> list[str]:
-    """Return the variables of modules that cells above have left, where a cell imports one of these modules.
+def states_of_modules(versions: Mapping[str, Version], imports: Collection[str] | None = None) -> list[str]:
+    """Return the variables of modules that cells above have left; with `imports`, where one of these is imported.
 
     Of all of them: they may import one another. Importing one anew would make it as it was at first.
     """
     found = [name[len("var:") :] for name in versions if name.startswith("var:") and ":" in name[len("var:") :]]
-    return found if any(name.partition(":")[0].partition(".")[0] in imports for name in found) else []
+    asked = imports is None or any(name.partition(":")[0].partition(".")[0] in imports for name in found)
+    return found if asked else []
 
 
 def find_way(

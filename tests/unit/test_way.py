@@ -105,3 +105,10 @@ def test_reachable():
     """Names reach what their code uses, and what shares objects with them."""
     uses = {"f": ["g", "x"], "g": ["y"]}
     assert {"f", "g", "x", "y", "z"} == reachable(["f"], uses, {"var:y": "1&y,z", "var:z": "1&y,z"})
+
+
+def test_code_of_the_project_needs_what_its_modules_remember() -> None:
+    """A name that holds something of a project's module may touch the variables of all of them."""
+    versions = {"var:helpers": "x1", "var:x": "x2", "var:helpers:load": "x3", "var:other:TABLE": "x4"}
+    assert {"helpers", "helpers:load", "other:TABLE"} == reachable(["helpers"], {"helpers": [":"]}, versions)
+    assert {"x"} == reachable(["x"], {"helpers": [":"]}, versions)
