@@ -346,6 +346,9 @@ class Effects:
         self._left.update(told["file_writes"])
         self._left.update(foreign)
         told["held"] = self.held.any(written=bool(self.files.changed or foreign))
+        mapped = self.held.mapped({*self.files.changed, *foreign})
+        if mapped is not None:
+            self.barrier("it changes a file that is mapped into memory: %s" % mapped)
         told["foreign_writes"] = {path: version for path, version in foreign.items() if path not in told["file_writes"]}
         for folder in self.files.touched_folders:
             self._events.watch(folder)

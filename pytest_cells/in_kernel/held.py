@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from .versions import PRIVATE_BUILTINS, system
 
@@ -37,6 +37,13 @@ class Held:
         self._now = self._look(maps=self.maps) - self._before if self._told else frozenset({"?"})
         return bool(self._now)
 
+    def mapped(self, paths: "Iterable[str]") -> "str | None":
+        """Return one of these paths that is mapped into memory, however: what is read there changes with the file."""
+        wanted = set(paths)
+        if not wanted or not self._told:
+            return None
+        return next((path for path, _ in _maps() if path in wanted), None)
+
     def _look(self, *, maps: bool) -> "frozenset[str]":
         if not self._told:
             return frozenset()
@@ -45,14 +52,15 @@ class Held:
 
     def _mapped(self) -> "list[str]":
         """Return the files of which a change in memory is one in the file."""
-        found = []
-        for line in _content(_MAPS).splitlines():
-            parts = line.split(None, 5)
-            if len(parts) == 6 and parts[1][1:2] == b"w" and parts[1][3:4] == b"s":
-                path = os.fsdecode(parts[5])
-                if self._counts(path):
-                    found.append(path)
-        return found
+        return [path for path, flags in _maps() if flags[1:2] == b"w" and flags[3:4] == b"s" and self._counts(path)]
+
+
+def _maps() -> "Iterator[tuple[str, bytes]]":
+    """Yield the files that the process has mapped into memory, and how."""
+    for line in _content(_MAPS).splitlines():
+        parts = line.split(None, 5)
+        if len(parts) == 6:
+            yield os.fsdecode(parts[5]), parts[1]
 
 
 def open_for_writing(counts: "Callable[[str], bool]", process: "int | str" = "self") -> "Iterator[str]":

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import stat
 import sys
 import sysconfig
@@ -18,6 +19,8 @@ _PACKAGES = ("site-packages", "dist-packages")
 _AGENT = __name__.partition(".")[0]
 _STILL = ("Logger", "lock", "RLock", "Pattern")
 """Kinds of module state that is taken not to change, by the names of their types."""
+_MAIN, _IS_MAIN = re.compile("__main__"), re.compile(r"__name__\s*[!=]=\s*[\"']__main__[\"']")
+"""Where a module may ask for the notebook's variables, and where it only asks whether it is a script."""
 _OF_MODULES = frozenset({"__name__", "__doc__", "__file__", "__cached__", "__loader__", "__spec__", "__package__"}) | {
     "__path__",
     "__builtins__",
@@ -130,7 +133,8 @@ class OwnModules:
             found = self._read(name)[1]
             paths = [] if found is None else [*found.calls, *(path for inner in found.inner.values() for path in inner)]
             reasons = [] if found is not None else ["module %s cannot be read as Python" % name]
-            if found is not None and not _FRAMES.isdisjoint(found.dynamic):
+            looks = found is not None and not _FRAMES.isdisjoint(found.dynamic)
+            if looks or _names_main(self._read(name)[0]):
                 reasons.append("module %s looks into the variables of who calls it" % name)
             for path in dict.fromkeys(paths):
                 reason = judge(path, module.__dict__) if not path[0].startswith("?") else None
@@ -184,6 +188,11 @@ class OwnModules:
             except (OSError, ValueError, KeyError):
                 self._texts[name] = "", None
         return self._texts[name]
+
+
+def _names_main(text: str) -> bool:
+    """Tell whether a text names the main module otherwise than to ask whether it is that itself."""
+    return len(_MAIN.findall(text)) > len(_IS_MAIN.findall(text))
 
 
 def _is_link(path: str) -> bool:

@@ -1325,6 +1325,32 @@ NUMBERS = "[int(x) for x in open(p).read().split(',')]"
 """What a function of a module reads from a file, and may remember."""
 MODULES = (
     edit(
+        "file that a cell above has mapped",
+        [
+            "import numpy as np\nnp.zeros(4, 'u1').tofile('d.bin')",
+            "a = np.memmap('d.bin', dtype='u1', mode='r')",
+            "with open('d.bin', 'r+b') as file:\n    n = file.write(b'1111')",
+            "print(bytes(a))",
+        ],
+        {2: "with open('d.bin', 'r+b') as file:\n    n = file.write(b'2222')"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "main module by its name in a module",
+        ["limit = 1", "import mod", "print(mod.limit())"],
+        {0: "limit = 2"},
+        files={"mod.py": "import sys\ndef limit(): return sys.modules['__main__'].limit\n"},
+        rerun=[0, 2],
+    ),
+    edit(
+        "module that is a script too",
+        ["limit = 1", "import mod", "print(mod.limit())"],
+        {0: "limit = 2"},
+        files={"mod.py": "def limit(): return 3\nif __name__ == '__main__':\n    print(limit())\n"},
+        rerun=[0],
+        cached=[1, 2],
+    ),
+    edit(
         "matplotlibrc beside the notebook",
         [
             "import matplotlib.pyplot as plt",

@@ -370,7 +370,7 @@ NAMES = (
         "Modules of the project that look into the variables of their callers",
         "names in their text",
         CHAIN,
-        (Change("own.py", "if found is not None and not _FRAMES.isdisjoint(found.dynamic):", "if False:"),),
+        (Change("own.py", "looks = found is not None and not _FRAMES.isdisjoint(found.dynamic)", "looks = False"),),
         ("library that peeks at frames",),
     ),
     Rule(
@@ -1259,6 +1259,22 @@ CODE = (
         "barrier",
         (Change("slots.py", "        if not self.as_installed():", "        if False:"),),
         ("matplotlibrc beside the notebook",),
+    ),
+    Rule(
+        "mapped files",
+        "Files that are changed while the process has them mapped into memory",
+        "``/proc/self/maps``",
+        "barrier",
+        (Change("effects.py", "        if mapped is not None:", "        if False:"),),
+        ("file that a cell above has mapped",),
+    ),
+    Rule(
+        "modules that ask for the notebook",
+        "Modules of the project that reach the notebook's variables by the name ``__main__``",
+        "their text, but for the question whether they are a script",
+        "barrier",
+        (Change("own.py", "if looks or _names_main(self._read(name)[0]):", "if looks:"),),
+        ("main module by its name in a module",),
     ),
     Rule(
         "bound methods in modules",
