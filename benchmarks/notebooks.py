@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,3 +59,14 @@ def write_rewritten(path: Path, setup: str, cells: Sequence[Cell]) -> None:
         lines += [cell.source, *(f'jc.save({name}, "artifacts/{name}.pkl")' for name in cell.leaves)]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def beside(path: Path, most_bytes: int) -> Iterator[Path]:
+    """Yield the files of a notebook's folder that it may need, as long as they are not too much."""
+    total = 0
+    for file in sorted(path.parent.rglob("*")):
+        if file.is_file() and file.suffix != ".ipynb" and ".git" not in file.parts:
+            total += file.stat().st_size
+            if total > most_bytes:
+                return
+            yield file

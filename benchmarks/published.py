@@ -11,12 +11,13 @@ import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median, quantiles
 
 from benchmarks import tools
 from benchmarks.measure import environment, execute, interleave
+from benchmarks.notebooks import beside
 from benchmarks.tools import CELLS, BenchmarkError, MissingToolError
 from benchmarks.workloads import UNOBSERVED
 
@@ -75,7 +76,7 @@ def _measure(path: Path, runs: int) -> tuple[int, float, float] | None:
     """Return how many cells a notebook has and its medians in s, unobserved and observed; None if it does not pass."""
     with tempfile.TemporaryDirectory(prefix="cells-bench-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary).resolve() / "project"
-        for file in (path, *_beside(path)):
+        for file in (path, *beside(path, MOST_BYTES)):
             place = folder / "notebooks" / file.relative_to(path.parent)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, place)
@@ -93,17 +94,6 @@ def _measure(path: Path, runs: int) -> tuple[int, float, float] | None:
         ]
         times, _ = interleave(commands, runs, env, lambda message: None)
         return counted["passed"], median(times[UNOBSERVED]), median(times[CELLS])
-
-
-def _beside(path: Path) -> Iterator[Path]:
-    """Yield the files of a notebook's folder that it may need, as long as they are not too much."""
-    total = 0
-    for file in sorted(path.parent.rglob("*")):
-        if file.is_file() and file.suffix != ".ipynb" and ".git" not in file.parts:
-            total += file.stat().st_size
-            if total > MOST_BYTES:
-                return
-            yield file
 
 
 if __name__ == "__main__":

@@ -19,15 +19,19 @@ import traceback
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
+sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from benchmarks.notebooks import beside  # noqa: E402
 from fuzz.grammar import STEPS, Author  # noqa: E402
 from fuzz.harness import RUNGS, Lab, Tally, altered_agent, shown  # noqa: E402
 from fuzz.kinds import CHAIN_SEES, FAMILIES, KINDS  # noqa: E402
 from fuzz.pairs import PAIRS, complaints, touched  # noqa: E402
-from fuzz.published import beside, notebooks, versions_of  # noqa: E402
+from fuzz.published import notebooks, versions_of  # noqa: E402
 from fuzz.rules import RULES, noticed, table  # noqa: E402
 from fuzz.shrink import reproducer, shrink  # noqa: E402
 
+MOST_BYTES = 20_000_000
+"""Of the folder of a published notebook not more is copied."""
 LIBRARIES = ("numpy", "pandas", "matplotlib.pyplot", "sklearn.linear_model", "sklearn.tree")
 PRELOAD = tuple(name for name in LIBRARIES if importlib.util.find_spec(name.partition(".")[0]) is not None)
 
@@ -176,7 +180,7 @@ def _published(lab: Lab, options: argparse.Namespace, end: float) -> int:
             if time.monotonic() >= end:
                 break
             versions = versions_of(path, options.seed, options.steps)
-            lab.beside = path.parent, list(beside(path))
+            lab.beside = path.parent, list(beside(path, MOST_BYTES))
             hits = cells = number = 0
             for number, (version, compared) in enumerate(zip(versions, lab.case(versions), strict=True)):
                 if number == 0 and any(cell.status != "ok" for cell in compared.full.cells):
@@ -219,7 +223,7 @@ def _peer(options: argparse.Namespace, end: float) -> int:
             version = versions_of(path, options.seed, 0)[0]
             told = []
             for kind, lab in entered.items():
-                lab.timeout, lab.beside = 20.0, (path.parent, list(beside(path)))
+                lab.timeout, lab.beside = 20.0, (path.parent, list(beside(path, MOST_BYTES)))
                 ours, theirs, found = differences(lab, version)
                 took.setdefault(kind, []).append((ours.seconds, theirs.seconds))
                 told += [f"{kind}: {difference}" for difference in found]

@@ -6,7 +6,7 @@ import ast
 import json
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -161,14 +161,3 @@ def _gone(editor: Editor) -> str:
         return ""
     cell_id, _ = editor.cells.pop(editor.pick())
     return f"{cell_id} went"
-
-
-def beside(path: Path, most_bytes: int = 20_000_000) -> Iterator[Path]:
-    """Yield the files of a notebook's folder that it may need, as long as they are not too much."""
-    total = 0
-    for file in sorted(path.parent.rglob("*")):
-        if file.is_file() and file.suffix != ".ipynb" and ".git" not in file.parts:
-            total += file.stat().st_size
-            if total > most_bytes:
-                return
-            yield file
