@@ -77,7 +77,7 @@ class Libraries:
         """What each is called, its dictionary, and what that held."""
         self._readers: list[Any] = []
         """Where the number of each stands, as memory to read."""
-        self._versions: Any = b""
+        self._versions: Any = b"" if self._ctypes is not None else []
         self._count = -1
         self._registered: Any = None
         self.take_in()
@@ -100,7 +100,7 @@ class Libraries:
             for value in list(held.values()):
                 if isinstance(value, type):
                     self._watch_class(value)
-        self._versions = self._versions + self._look(first) if first else self._look()
+        self._versions = self._versions + self._look(first)
         self._entries[first:] = [(name, held, dict(held)) for name, held, _ in self._entries[first:]]
         self._registered = self._abstract_classes()
 

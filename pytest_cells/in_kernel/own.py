@@ -11,14 +11,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import names as reading
-from .own_code import holds, is_code
+from .own_code import STILL, holds, is_code
 from .unsteady import NAME
 from .versions import system
 
 _PACKAGES = ("site-packages", "dist-packages")
 _AGENT = __name__.partition(".")[0]
-_STILL = ("Logger", "lock", "RLock", "Pattern")
-"""Kinds of module state that is taken not to change, by the names of their types."""
 _MAIN, _IS_MAIN = re.compile("__main__"), re.compile(r"__name__\s*[!=]=\s*[\"']__main__[\"']")
 """Where a module may ask for the notebook's variables, and where it only asks whether it is a script."""
 _OF_MODULES = frozenset({"__name__", "__doc__", "__file__", "__cached__", "__loader__", "__spec__", "__package__"}) | {
@@ -111,7 +109,7 @@ class OwnModules:
 
     def _is_state(self, name: str, value: Any) -> bool:
         kind = type(value)
-        if kind is types.ModuleType or kind.__name__ in _STILL:
+        if kind is types.ModuleType or kind.__name__ in STILL:
             return False
         if is_code(value):
             home = value.__module__

@@ -17,7 +17,7 @@ _Function = types.FunctionType
 Cached: Any = type(functools.lru_cache(lambda: None))
 _ATOMS = (int, float, complex, bool, str, bytes, type(None), type(...))
 _WRAPPERS = (staticmethod, classmethod, types.MethodType)
-_STILL = ("Logger", "lock", "RLock", "Pattern")
+STILL = ("Logger", "lock", "RLock", "Pattern")
 """Kinds of state that are taken not to change, by the names of their types."""
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType, types.BuiltinFunctionType, types.ModuleType)
 _members: Any = type.__dict__["__dict__"].__get__
@@ -68,7 +68,8 @@ def inside(value: Any) -> "list[Any]":
         found = [value.__defaults__, value.__kwdefaults__, value.__closure__, value.__dict__]
         return [None if type(part) is dict and not part else part for part in found]
     if type(value) is Cached:
-        return [_code_or_value(value.__wrapped__)]
+        wrapped = value.__wrapped__
+        return [OwnCode(wrapped) if is_code(wrapped) else wrapped]
     held = [(key, _of_class(value, key, member)) for key, member in list(_members(value).items())]
     return [part for key, member in held if member is not None for part in (key, member)]
 
@@ -89,15 +90,11 @@ def _of_class(kind: Any, key: Any, member: Any) -> Any:
         return OwnCode(member) if holds(member) else None
     if type(key) is not str or (key[:2] == "__" and key[-2:] == "__"):
         return None  # what Python and makers of classes note there
-    return None if isinstance(member, _DESCRIPTORS) or type(member).__name__ in _STILL else member
+    return None if isinstance(member, _DESCRIPTORS) or type(member).__name__ in STILL else member
 
 
 def _is_held(part: Any) -> bool:
     return is_code(part) and not isinstance(part, type) and holds(part)
-
-
-def _code_or_value(value: Any) -> Any:
-    return OwnCode(value) if is_code(value) else value
 
 
 def _is_enum(kind: Any) -> bool:

@@ -99,7 +99,6 @@ class Shared:
         self._held: set[int] = set()
         """The ids of all that modules hold, and of their variables."""
         self._kept: list[Any] = [namespace]
-        self._constant = set(_CONSTANT)
 
     def holds(self, values: "list[Any]") -> bool:
         """Tell whether some of these values have a place: faster than finding all places."""
@@ -122,11 +121,12 @@ class Shared:
     def places(self) -> "dict[int, tuple[str, str]]":
         """Where each value is, by its id: module and variable, none for the variables of modules themselves."""
         if not self._places:
+            constant = set(_CONSTANT)
             self._places[id(self._namespace)] = ("", "")
             for name, variables in self._modules():
                 self._add(variables, "", "")
-                items = [pair for pair in list(variables.items()) if id(type(pair[1])) not in self._constant]
-                self._look(name, items, self._constant)
+                items = [pair for pair in list(variables.items()) if id(type(pair[1])) not in constant]
+                self._look(name, items, constant)
         return self._places
 
     def _goes_by_name(self, value: Any) -> bool:

@@ -103,11 +103,9 @@ def _dump(
     met: list[Any] = []
     try:
         found = _written(namespace, names, values, referred, max_bytes, met.append)
-        return (
-            _written(namespace, names, values, referred, max_bytes, _finder(shared.places))
-            if shared.holds(met)
-            else found
-        )
+        if shared.holds(met):
+            found = _written(namespace, names, values, referred, max_bytes, _finder(shared.places))
+        return found
     finally:
         met.clear()
 

@@ -152,7 +152,7 @@ class Tracer:
         renewed = may_store | rebound
         holders = {name for name, known in before.items() if not renewed.isdisjoint(known.cuts)}
         walked = set(bound) if whole else (closure | may_store | rebound | holders) & bound.keys()
-        after = self._walk(walked, whole=whole)
+        after = self._walk(walked, bound, whole=whole)
         for name in closure | may_store:
             if name in after and name not in before:
                 closure |= after[name].reads & before.keys()
@@ -247,7 +247,7 @@ class Tracer:
         restored = load(self._namespace, content)
         self._effects.loaded_meanwhile()
         self._libraries.settle()
-        after = self._walk(set(restored), whole=False)
+        after = self._walk(set(restored), {}, whole=False)
         self._known.update(after)
         self._identities.update({name: id(self._namespace[name]) for name in restored})
         return {name: self._version(after, name, self._known) for name in restored}
@@ -334,12 +334,11 @@ class Tracer:
                 waiting.extend(other for other in known if ":" in other and other not in closure)
         return closure
 
-    def _walk(self, walked: "set[str]", *, whole: bool) -> "dict[str, Any]":
-        extra = {
-            name: OwnCode(value) if is_code(value) and value.__module__ != "__main__" else value
-            for name, value in self._modules.state().items()
-            if name in walked
-        }
+    def _walk(self, walked: "set[str]", bound: "dict[str, Any]", *, whole: bool) -> "dict[str, Any]":
+        extra = {name: bound[name] for name in walked if ":" in name and name not in self._namespace}
+        for name, value in extra.items():
+            if is_code(value) and value.__module__ != "__main__":
+                extra[name] = OwnCode(value)
         components = self._walker.walk(sorted(walked), extra=extra)
         if whole:
             self._cheap = sum(_NAME_COSTS * len(found.names) + found.size for found in components) < _CHEAP
