@@ -285,6 +285,18 @@ def _tell_crashes() -> None:
         faulthandler.enable(original, all_threads=False)
 
 
+def _drop_nothing() -> None:
+    """Let what is published wait without bound: libzmq drops what a reader is more than 1,000 messages behind with.
+
+    With an output that is dropped a failure may be lost, and with the word that the kernel is idle its answer. This
+    holds for the readers that there are by now, as whoever asks for an execution is.
+    """
+    thread = getattr(sys.modules["IPython"].get_ipython().kernel, "iopub_thread", None)
+    option = getattr(sys.modules.get("zmq"), "SNDHWM", None)
+    if thread is not None and option is not None:
+        thread.schedule(lambda: thread.socket.setsockopt(option, 0))  # in the one thread that may touch the socket
+
+
 def _tell_with_replies() -> None:
     """Add the report to each reply: the kernel lets whoever extends it add metadata, also after an error."""
     kernel = sys.modules["IPython"].get_ipython().kernel
@@ -292,9 +304,13 @@ def _tell_with_replies() -> None:
     pipes = _pipes()
     observer = _Observer()
     init = kernel.init_metadata
+    bounded = [True]
 
     def init_metadata(parent: Any) -> Any:
         try:
+            if bounded:
+                bounded.clear()
+                _drop_nothing()
             observer.begin(parent)
         except Exception:  # the notebook must never fail because of us
             pass

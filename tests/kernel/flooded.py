@@ -42,7 +42,8 @@ def main():
                 }
             )
             del outcome, texts
-        told.append({"verdict": kernel.execute("1", timeout=30).verdict})
+        after = kernel.execute("1", timeout=30)
+        told.append({"verdict": after.verdict, "error": after.error.summary[-200:] if after.error else None})
     finally:
         pool.close()
     json.dump(told, sys.stdout)

@@ -3,6 +3,7 @@
 What is written here beside each cell is the whole of what its user sees of it.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+import zmq
 
 from pytest_cells.errors import CellInterrupted, KernelError
 from pytest_cells.kernels import kernel as kernels
@@ -468,7 +470,7 @@ def floods(tmp_path_factory):
         cwd=tmp_path_factory.mktemp("floods"),
     )
     *told, after = json.loads(done.stdout)
-    assert "ok" == after["verdict"]
+    assert "ok" == after["verdict"], (after, told)
     return dict(zip(FLOODS, told, strict=True))
 
 
@@ -491,6 +493,25 @@ def test_flood(floods, flood, verdict, kept_mb, most_mb, cut):
     assert kept_mb[0] <= told["kept_mb"] <= kept_mb[1]
     assert cut is told["last"].endswith(NOTE)
     assert told["more_mb"] < most_mb
+
+
+@pytest.mark.parametrize("fork_server", ["on", "off"])
+def test_nothing_is_dropped(tmp_path, fork_server):
+    """Who reads too slowly gets all that is published: libzmq drops what does not fit, and a verdict may be in that."""
+    pool = KernelPool(KernelSettings(fork_server=fork_server))
+    with contextlib.closing(pool), zmq.Context() as context, context.socket(zmq.SUB) as slow:
+        slow.setsockopt(zmq.RCVHWM, 1)
+        slow.setsockopt(zmq.SUBSCRIBE, b"")
+        kernel = pool.start(PYTHON, tmp_path, 60)
+        slow.connect(kernel._manager._make_url("iopub"))
+        while not slow.poll(100):  # it is not connected yet
+            kernel._wire._client.kernel_info()
+        source = "from IPython.display import display\nfor n in range(5_000): display(n)"
+        assert 5_000 == len(kernel.execute(source, timeout=60).outputs)
+        shown = 0
+        while shown < 5_000 and slow.poll(10_000):
+            shown += b"display_data" in slow.recv_multipart()[3]
+        assert 5_000 == shown
 
 
 def test_error_that_is_too_long(kernel):
