@@ -21,8 +21,8 @@ AT_START = "*at start"
 STARTUP_MODULES = frozenset({"sitecustomize", "usercustomize"})
 SEARCHERS = frozenset({"pkg_resources", "importlib_metadata"})
 """Modules that look for everything there is when they are imported, or by ways of their own."""
-FIRST_PART = re.compile(rb'^"?([^/,"\n]+)', re.MULTILINE)
-"""Finds the first part of each path in a list of installed files."""
+FIRST_PART = re.compile(rb'^"?([^/,"\n]+).*\n?(?:"?\1[/,].*\n?)*', re.MULTILINE)
+"""Finds the first part of the paths in a list of installed files, once for neighbours that share it: they are many."""
 FOR_SHELLS = frozenset({"[console_scripts]", "[gui_scripts]"})
 """Entry points that are commands: no library looks for them."""
 

@@ -26,7 +26,8 @@ _abspath, _fspath, _fsdecode, _dumps = os.path.abspath, os.fspath, os.fsdecode, 
 _poll: Any = getattr(select, "poll", None)
 _sleep, _clock, _open, _frame = time.sleep, time.monotonic, open, sys._getframe
 _open_low, _read_low, _close_low = os.open, os.read, os.close
-_set_aside = [True] if gc.get_freeze_count() else []
+_set_aside = [True] if "set_aside" in globals() or gc.get_freeze_count() else []
+"""Whether objects are set aside. In a kernel that was forked they are; to count them takes as long as all else here."""
 _MOST_WAITS = 100
 _QUIET_ROUNDS = 4
 _PAUSE_S = 0.0005

@@ -602,6 +602,8 @@ _prepared: "list[tuple[OwnModules, Libraries]]" = []
 
 def prepare_fork() -> None:
     """Do once, in a fork server, what is the same for all kernels that are forked from it."""
+    from . import snapshots  # noqa: F401  # each kernel with a slow cell would load it
+
     _prepared.append(_first_look())
     installed_folders()
 

@@ -28,14 +28,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Load everything else, where it is wanted."""
     if options.wanted(config):
         sys.meta_path.insert(0, AsTheyAre)
-        try:
-            from pytest_cells.plugin import early  # before all that takes longer to import
+        config.add_cleanup(lambda: sys.meta_path.remove(AsTheyAre))
+        from pytest_cells.plugin import early  # before all that takes longer to import
 
-            settings = options.read_settings(config)
-            executor = early.boot(config, settings)
-            from pytest_cells.plugin import controller
-        finally:
-            sys.meta_path.remove(AsTheyAre)
+        settings = options.read_settings(config)
+        executor = early.boot(config, settings)
+        from pytest_cells.plugin import controller
 
         controller.configure(config, settings, executor)
 

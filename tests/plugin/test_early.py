@@ -72,6 +72,13 @@ def test_server_later(project):
     assert ["late"] == boots(project)
 
 
+def test_late_modules_are_as_they_are(project):
+    """The asserts of our modules are not rewritten, also in those that are loaded when a kernel is needed."""
+    look = "print(type(sys.modules['pytest_cells.kernels.kernel'].__loader__).__name__)"
+    project.file("conftest.py", f"import sys\n\ndef pytest_sessionfinish():\n    {look}\n")
+    assert "SourceFileLoader" in project.pytest("--cells", "-s", subprocess=True).stdout.str()
+
+
 def test_other_environment(project):
     """A server that was booted before somebody changed the environment forks no kernel."""
     project.notebook("a.ipynb", "import os\nassert os.environ['LATER'] == 'yes'")

@@ -37,9 +37,10 @@ def install(tmp_path):
         (["a.pth", "a/__init__.py"], ["*at start", "a", "dist:a"]),
         (["sitecustomize.py"], ["*at start", "dist:a"]),
         (['"with space/x.py"'], ["dist:a", "with space"]),
+        (["a/x.py", '"a/with, comma.py"', "ab/x.py", "a.py", "b.py", "a/y.py"], ["a", "ab", "b", "dist:a"]),
         ([], ["*", "dist:a"]),
     ],
-    ids=["module", "folders", "compiled", "path-file", "at-start", "quoted", "no-list"],
+    ids=["module", "folders", "compiled", "path-file", "at-start", "quoted", "neighbours", "no-list"],
 )
 def test_provided(install, paths, words):
     """The first parts of what is listed, but for metadata, compiled files and commands."""
