@@ -10,6 +10,8 @@ from collections.abc import Callable
 from marshal import dumps as _dumps
 from typing import Any
 
+from .classes import module_of, mro_of
+
 globals()["__builtins__"] = dict(vars(builtins))  # a notebook may replace what it likes
 
 _ARRAY, _SUBCLASS, _FOREIGN, _FIELDS, _OBJECTS = b"\x1b\x01", b"\x1b\x02", b"\x1b\x03", b"\x1b\x04", b"\x1b\x05"
@@ -20,10 +22,6 @@ _PARTS = ("_ndarray", "_data", "_mask", "_left", "_right", "_sparse_values", "_s
 """The attributes of pandas' extension arrays that hold their contents."""
 _NOT_OF_THE_VALUE = frozenset(["_mgr", "_item_cache", "_cacher", "_is_copy", "_flags", "_attrs", "_typ"])
 _ROWS_AT_ONCE = 16
-
-
-_class_module: Any = type.__dict__["__module__"].__get__
-_mro: Any = type.__dict__["__mro__"].__get__
 
 
 class Span:
@@ -67,7 +65,7 @@ def handler(walk: Any, kind: Any, mro: "tuple[Any, ...]") -> "Callable[[Any], No
     if array is not None:
         if within(array, mro):
             return None if within(memmap, mro) else lambda item: _array(walk, item)
-        if within(generic, mro) and _class_module(kind) == "numpy":
+        if within(generic, mro) and module_of(kind) == "numpy":
             return lambda item: _scalar(walk, item)
         if within(dtype, mro):
             return lambda item: walk.out.append(_DTYPE + _dumps(_dtype_told(item), 2))
@@ -125,7 +123,7 @@ def _array(walk: Any, item: Any) -> None:
         walk.push([type(item), _attributes(item)])
     _span(walk, plain, pandas=False)
     base = array.base.__get__(item)
-    while base is not None and within(array, _mro(type(base))):
+    while base is not None and within(array, mro_of(type(base))):
         base = array.base.__get__(base)
     if base is not None and type(base) is not bytes:
         walk.out.append(_FOREIGN + _dumps(type(base).__name__, 2))
@@ -343,11 +341,11 @@ def frozen(walk: Any, item: Frozen) -> None:
         _content(walk, value, layout=False)
         return
     kind = type(value)
-    if within(index, _mro(kind)):
+    if within(index, mro_of(kind)):
         walk.out.append(_INDEX)
         if kind is ranges:
             walk.push([kind, value.name, value.start, value.stop, value.step])
-        elif within(many, _mro(kind)):
+        elif within(many, mro_of(kind)):
             parts = [Frozen(part, pandas=pandas) for part in (*value._levels, *value._codes)]
             names = [*value._names, *[level.name for level in value._levels]]
             walk.push([kind, walk.own(names), value.sortorder, walk.own(parts)])
@@ -364,7 +362,7 @@ def frozen(walk: Any, item: Frozen) -> None:
     for name, part in found:
         if part is None or (name == "_data" and parts):
             continue
-        held = type(part) is array or within(index, _mro(type(part))) or hasattr(part, "_ndarray")
+        held = type(part) is array or within(index, mro_of(type(part))) or hasattr(part, "_ndarray")
         parts += [walk.token(_dumps(name, 2)), Frozen(part, pandas=pandas) if held else part]
     if not parts:
         walk.refuse("%s, an extension of pandas" % kind.__name__)

@@ -7,7 +7,8 @@ sharing is part of the value; names that share such an object are one component.
 compared, hashed or kept: types are told apart by identity, and attributes are read through the descriptors of the
 classes that own them. Only hooks for pickling that an installed library defines are run.
 
-The file is long because the walk is one loop with one state; numpy and pandas are in `arrays`.
+The file is long because the walk is one loop with one state. Instances of classes are in `layouts`, numpy and pandas in
+`arrays`, and what a value without a digest shares with others in `aliases`.
 """
 
 import builtins
@@ -16,7 +17,6 @@ import sys
 import time
 import types
 import weakref
-from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain, count
 from marshal import dumps as _dumps
@@ -25,9 +25,54 @@ from struct import pack as _pack
 from typing import Any
 
 from . import arrays
+from .aliases import Aliases
 from .arrays import within
+from .classes import (
+    MADE_AT_RUN_TIME,
+    NOT_IN_CLASSES,
+    bases_of,
+    flags_of,
+    members_of,
+    module_dict_of,
+    module_of,
+    mro_of,
+    name_of,
+    qualname_of,
+    text_or_empty,
+)
 from .codes import Codes, UnknownConstant
+from .layouts import Layout
 from .own_code import Cached, OwnCode, inside, is_used
+from .tokens import (
+    AGAIN,
+    BUILTIN,
+    BY_NAME,
+    CELL,
+    CLASS,
+    CODE,
+    CUT,
+    ELSEWHERE,
+    EMPTY_CELL,
+    ERROR,
+    FUNCTION,
+    MAPPING,
+    MEMBER,
+    METHOD,
+    MODULE,
+    NAMESPACE,
+    RECORDS,
+    SEQUENCE,
+    SET,
+    STATE,
+    TYPE_VARIABLE,
+    VIEW,
+    Items,
+    LeftOut,
+    Opaque,
+    SetItems,
+    Token,
+    refusal,
+)
 from .unsteady import is_unsteady
 from .versions import collector
 
@@ -36,27 +81,10 @@ globals()["__builtins__"] = dict(vars(builtins))  # a notebook may replace what 
 _referents, _collecting = collector.get_referents, collector.isenabled
 _pause, _resume = collector.disable, collector.enable
 _clock = time.monotonic
-_mro: Any = type.__dict__["__mro__"].__get__
-_members: Any = type.__dict__["__dict__"].__get__
-_class_name: Any = type.__dict__["__name__"].__get__
-_class_qualname: Any = type.__dict__["__qualname__"].__get__
-_class_module: Any = type.__dict__["__module__"].__get__
-_bases: Any = type.__dict__["__bases__"].__get__
-_basicsize: Any = type.__dict__["__basicsize__"].__get__
-_itemsize: Any = type.__dict__["__itemsize__"].__get__
-_dictoffset: Any = type.__dict__["__dictoffset__"].__get__
-_flags: Any = type.__dict__["__flags__"].__get__
-_MANAGED_DICT, _MADE_AT_RUN_TIME = 1 << 4, 1 << 9
-_weakrefoffset: Any = type.__dict__["__weakrefoffset__"].__get__
-_module_dict: Any = vars(types.ModuleType)["__dict__"].__get__
 
 _NOTHING: "frozenset[str]" = frozenset()
 _CHUNK = 8192
 _MANY = 256
-_MOST_CLOSED = 2_000_000
-"""How many objects the search for aliases of a value without a digest may meet."""
-_CLOSED_COSTS = 50
-"""For how many bytes each of them stands in the size of such a value: it takes as long to meet."""
 _FEW = 8
 _DEEPEST_SETS = 20
 _SHIFT = 40
@@ -65,61 +93,7 @@ _MASK = (1 << _SHIFT) - 1
 _ATOMS = frozenset(map(id, (int, str, float, bool, type(None), bytes, complex, type(Ellipsis))))
 _TUPLE, _LIST, _DICT = id(tuple), id(list), id(dict)
 _ATOMS_AND_TUPLES = _ATOMS | {_TUPLE}
-_SLOT = types.MemberDescriptorType
-_GETSET = types.GetSetDescriptorType
 
-# Tokens. marshal's own begin with a printable character.
-_AGAIN, _ELSEWHERE, _CUT, _BY_NAME, _MODULE = b"\x02", b"\x03", b"\x04", b"\x05", b"\x06"
-_SEQUENCE, _RECORDS, _MAPPING, _SET, _TYPE = b"\x07", b"\x08", b"\x09", b"\x0a", b"\x0b"
-_FUNCTION, _CLASS, _STATE, _REDUCED, _CODE = b"\x0c", b"\x0d", b"\x0e", b"\x0f", b"\x10"
-_CELL, _EMPTY_CELL, _METHOD, _BUILTIN, _NAMESPACE = b"\x11", b"\x12", b"\x13", b"\x14", b"\x15"
-_ERROR, _VIEW, _MEMBER, _TYPE_VARIABLE = b"\x16", b"\x17", b"\x18", b"\x19"
-
-_NOT_IN_CLASSES = frozenset(
-    [
-        "__slotnames__",
-        "__dict__",
-        "__weakref__",
-        "_abc_impl",
-        "__firstlineno__",
-        "__static_attributes__",
-        "__annotations_cache__",
-    ]
-)
-"""What Python itself notes in a class, at times of its own choice, or only to say where the source stands."""
-_HOOKS = ("__reduce_ex__", "__reduce__", "__getstate__", "__getnewargs_ex__", "__getnewargs__")
-_TRUSTED = frozenset(
-    [
-        "numpy",
-        "pandas",
-        "pyarrow",
-        "polars",
-        "datetime",
-        "decimal",
-        "fractions",
-        "uuid",
-        "pathlib",
-        "re",
-        "zoneinfo",
-        "typing",
-    ]
-)
-"""Packages whose hooks for pickling leave out nothing but caches."""
-_IMMUTABLE = frozenset(
-    [("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")]
-    + [("decimal", "Decimal"), ("fractions", "Fraction"), ("uuid", "UUID"), ("re", "Pattern"), ("zoneinfo", "ZoneInfo")]
-    + [(home, name) for home in ("pathlib", "pathlib._local") for name in ("PosixPath", "PurePosixPath", "WindowsPath")]
-    + [("pathlib", "PureWindowsPath"), ("pathlib._local", "PureWindowsPath")]
-    + [("builtins", "range"), ("builtins", "slice"), ("types", "GenericAlias"), ("types", "UnionType")]
-    + [("operator", name) for name in ("itemgetter", "attrgetter", "methodcaller")]
-    + [("dataclasses", "_MISSING_TYPE"), ("dataclasses", "_FIELD_BASE"), ("dataclasses", "_KW_ONLY_TYPE")]
-    + [("dataclasses", "_HAS_DEFAULT_FACTORY_CLASS")]
-    + [("typing", name) for name in ("_SpecialForm", "_SpecialGenericAlias", "_GenericAlias", "_UnionGenericAlias")]
-)
-"""Types (module and name) whose instances cannot be changed: that two names share one is no part of the value."""
-_MACHINERY = frozenset(
-    ["IPython", "ipykernel", "traitlets", "zmq", "tornado", "jupyter_client", "comm", "_pytest_cells_agent"]
-)
 _OPAQUE_BASES = {
     ("matplotlib.artist", "Artist"): None,
     ("functools", "_lru_cache_wrapper"): "lru_cache wrapper",
@@ -190,10 +164,6 @@ class Component:
 
     def __repr__(self) -> str:
         return "<Component %s: %s>" % (" ".join(self.names), self.digest or self.opaque)
-
-
-class Opaque(Exception):
-    """Raised inside the walk where a value has no digest; the text says why."""
 
 
 class Hashing:
@@ -272,7 +242,7 @@ class Walker:
             modules = list(sys.modules.values())
             self._modules_seen = len(modules)
             self._module_ids = frozenset(
-                [id(_module_dict(module)) for module in modules if within(types.ModuleType, _mro(type(module)))]
+                [id(module_dict_of(module)) for module in modules if within(types.ModuleType, mro_of(type(module)))]
             )
         return self._module_ids
 
@@ -305,24 +275,6 @@ class _Part:
         self.modules: set[str] = set()
 
 
-class Token:
-    """Stands on the stack for bytes that are to be written at their turn."""
-
-    __slots__ = ("content",)
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-
-
-class Items:
-    """Stands on the stack for a list that is the walk's own: its items are walked, it is no object of the user's."""
-
-    __slots__ = ("content",)
-
-    def __init__(self, content: "list[Any]") -> None:
-        self.content = content
-
-
 class _Walk:
     """One walk over all names: its stack, its memory, and what it has found."""
 
@@ -349,7 +301,7 @@ class _Walk:
         self.module_ids = walker.module_ids()
         self._quiet: bool | None = None
         self._class_tokens: dict[int, bytes | None] = {}
-        self._closers: dict[int, int] = {}
+        self._aliases = Aliases(self)
         self.handlers: dict[int, Callable[[Any], None]] = {
             _TUPLE: self._tuple,
             _LIST: self._list,
@@ -358,7 +310,7 @@ class _Walk:
             id(frozenset): self._frozenset,
             id(bytearray): self._bytearray,
             id(memoryview): self._memoryview,
-            id(type(NotImplemented)): lambda _: self.out.append(_BY_NAME + b"NotImplemented"),
+            id(type(NotImplemented)): lambda _: self.out.append(BY_NAME + b"NotImplemented"),
             id(types.FunctionType): self._function,
             id(type(_cell())): self._cell,
             id(types.CodeType): self._code,
@@ -375,8 +327,8 @@ class _Walk:
             id(Token): self._token,
             id(Items): self._own_items,
             id(OwnCode): self._own_code,
-            id(_SetItems): lambda items: self.set_items(items.content),
-            id(_LeftOut): lambda left: self.error(left.error),
+            id(SetItems): lambda items: self.set_items(items.content),
+            id(LeftOut): lambda left: self.error(left.error),
             id(arrays.Frozen): lambda frozen: arrays.frozen(self, frozen),
         }
         for kind in (str.join, int.__add__, dict.__dict__["fromkeys"], types.FunctionType.__code__, property.fget):
@@ -389,6 +341,7 @@ class _Walk:
         everything: tuple[Any, ...] = (self.keep, self.stack, self.spans, self.bound, self.handlers)
         for held in everything:
             held.clear()
+        self._aliases.forget()
 
     # ------------------------------------------------------------------------------------------- names and components
 
@@ -422,7 +375,7 @@ class _Walk:
         except UnknownConstant as found:
             part.opaque = "code with a constant of type %s" % found
         except Exception as problem:  # whatever the user's objects make us run into
-            part.opaque = "%s: cannot be fingerprinted (%s)" % (_class_name(type(value)), _class_name(type(problem)))
+            part.opaque = "%s: cannot be fingerprinted (%s)" % (name_of(type(value)), name_of(type(problem)))
         if part.opaque is not None:
             self.stack.clear()
             try:
@@ -588,10 +541,10 @@ class _Walk:
             return True
         owner = known >> _SHIFT
         if owner == self.number:
-            self.out.append(_AGAIN + _dumps(known & _MASK, 2))
+            self.out.append(AGAIN + _dumps(known & _MASK, 2))
         else:
             self.join(owner, self.number)
-            self.out.append(_ELSEWHERE + _dumps((self.names[owner], known & _MASK), 2))
+            self.out.append(ELSEWHERE + _dumps((self.names[owner], known & _MASK), 2))
         return False
 
     def touch(self, item: Any) -> None:
@@ -660,7 +613,7 @@ class _Walk:
             written += len(data)
             hashed.append(once(data))
             self.check()
-        self.out.append(_SEQUENCE + (b"\4" if first is float else b"\5") + _dumps(size, 2))
+        self.out.append(SEQUENCE + (b"\4" if first is float else b"\5") + _dumps(size, 2))
         self.out += hashed
         self.part.size += written
         return True
@@ -679,8 +632,8 @@ class _Walk:
             while todo:
                 for kind in type.__subclasses__(todo.pop()):
                     todo.append(kind)
-                    own_hash = "__hash__" in _members(kind) or "__eq__" in _members(kind)
-                    if own_hash and not self.is_library(_class_module(kind)):
+                    own_hash = "__hash__" in members_of(kind) or "__eq__" in members_of(kind)
+                    if own_hash and not self.is_library(module_of(kind)):
                         self._quiet = False
         return self._quiet
 
@@ -696,14 +649,14 @@ class _Walk:
         size = len(items)
         self.part.size += 8 * size
         if not items:
-            self.out.append(_SEQUENCE + b"\0")
+            self.out.append(SEQUENCE + b"\0")
             return
         kinds = self.kinds(items)
         if _plain(self, items, kinds):
-            self.out.append(_SEQUENCE + b"\1" + _dumps(size, 2))
+            self.out.append(SEQUENCE + b"\1" + _dumps(size, 2))
             self._dump(items)
         elif size < _FEW:
-            self.out.append(_SEQUENCE + b"\2" + _dumps(size, 2))
+            self.out.append(SEQUENCE + b"\2" + _dumps(size, 2))
             self.push(items)
         elif len(kinds) == 1:
             self._of_one_kind(items)
@@ -717,7 +670,7 @@ class _Walk:
         groups: list[list[Any]] = [[] for _ in order]
         for code, item in zip(codes, items):
             groups[code].append(item)
-        self.out.append(_SEQUENCE + b"\3")
+        self.out.append(SEQUENCE + b"\3")
         self._dump(codes)
         self.push([Items(group) for group in groups])
 
@@ -733,11 +686,11 @@ class _Walk:
         elif kind == _DICT:
             self._dicts(items)
         elif not self._instances(items):
-            self.out.append(_SEQUENCE + b"\2" + _dumps(len(items), 2))
+            self.out.append(SEQUENCE + b"\2" + _dumps(len(items), 2))
             self.push(items)
 
     def _flat(self, letter: bytes, items: Any, inner: "list[list[Any]]") -> None:
-        self.out.append(_RECORDS + letter)
+        self.out.append(RECORDS + letter)
         self._dump(list(map(len, items)))
         self.part.size += 56 * len(items)
         self.push([Items(held) for held in inner])
@@ -748,7 +701,7 @@ class _Walk:
         if kinds <= _ATOMS and not (id(str) in kinds and "__name__" in {*keys}) and self._all_first(items):
             self._flat(b"D", items, [keys, list(chain.from_iterable(map(dict.values, items)))])
         else:
-            self.out.append(_SEQUENCE + b"\2" + _dumps(len(items), 2))
+            self.out.append(SEQUENCE + b"\2" + _dumps(len(items), 2))
             self.push(items)
 
     def _all_first(self, items: Any) -> bool:
@@ -768,7 +721,7 @@ class _Walk:
             self.keep.append(kind)
             handler = self.handlers[id(kind)] = self._plan(kind)
         layout = getattr(handler, "__self__", None)
-        if type(layout) is not _Layout or not layout.only_attributes or layout.unchanged:
+        if type(layout) is not Layout or not layout.only_attributes or layout.unchanged:
             return False
         states = list(map(layout.attributes, items))
         keys = list(chain.from_iterable(states))
@@ -777,7 +730,7 @@ class _Walk:
         self.keep.append(states)
         if not self._all_first([*items, *states]):
             return False
-        self.out.append(_RECORDS + b"I")
+        self.out.append(RECORDS + b"I")
         self.stack += [Items(list(chain.from_iterable(map(dict.values, states)))), Items(keys), kind]
         self._dump(list(map(len, states)))
         self.part.size += 100 * len(items)
@@ -804,7 +757,7 @@ class _Walk:
         self.part.size += 64 + 32 * len(keys)
         kinds = self.kinds(keys)
         if kinds <= _ATOMS and self.kinds(values) <= _ATOMS:
-            self.out.append(_MAPPING + b"\0" + _dumps(len(keys), 2))
+            self.out.append(MAPPING + b"\0" + _dumps(len(keys), 2))
             if len(keys) < _CHUNK:
                 self.out.append(_dumps((keys, values), 2))
                 self.part.size += len(self.out[-1])
@@ -813,23 +766,23 @@ class _Walk:
                 self._dump(values)
             return
         if kinds <= _ATOMS and len(values) < 64:
-            self.out.append(_MAPPING + b"\2" + _dumps(keys, 2))
+            self.out.append(MAPPING + b"\2" + _dumps(keys, 2))
             self.few(values)
         else:
-            self.out.append(_MAPPING + b"\1")
+            self.out.append(MAPPING + b"\1")
             self.push([Items(keys), Items(values)])
 
     def _foreign(self, item: Any) -> bool:
         """Write a dict that is a module's, or the namespace itself, as such."""
         if item is self.namespace:
             self.part.dynamic = True
-            self.out.append(_NAMESPACE)
+            self.out.append(NAMESPACE)
             return True
         name = self.module_of(item)
         if name is None:
             return False
-        self._refer_module(name)
-        self.out.append(_NAMESPACE + _dumps(name, 2))
+        self.refer_module(name)
+        self.out.append(NAMESPACE + _dumps(name, 2))
         return True
 
     def few(self, values: "list[Any]") -> None:
@@ -847,21 +800,21 @@ class _Walk:
             return None
         name = dict.get(item, "__name__")
         module = sys.modules.get(name) if type(name) is str else None
-        if module is None or not within(types.ModuleType, _mro(type(module))) or _module_dict(module) is not item:
+        if module is None or not within(types.ModuleType, mro_of(type(module))) or module_dict_of(module) is not item:
             return None  # of a module that is gone; its id may be another dict's now
-        return _text(name)
+        return text_or_empty(name)
 
-    def _refer_module(self, name: str) -> None:
+    def refer_module(self, name: str) -> None:
         self.part.modules.add(name)
         self.part.packages.add(name.partition(".")[0])
 
     def _set(self, item: Any) -> None:
         if self.first(item):
-            self.out.append(_SET)
+            self.out.append(SET)
             self.set_items(list(item))
 
     def _frozenset(self, item: Any) -> None:
-        self.out.append(_SET + b"\1")
+        self.out.append(SET + b"\1")
         self.set_items(list(item))
 
     def set_items(self, items: "list[Any]") -> None:
@@ -870,9 +823,9 @@ class _Walk:
         if len(items) > _MOST_SORTED:
             raise Opaque("too large")
         if _plain(self, items, self.kinds(items)):
-            self.out.append(_SET + b"\2" + _dumps(sorted([_dumps(item, 2) for item in items]), 2))
+            self.out.append(SET + b"\2" + _dumps(sorted([_dumps(item, 2) for item in items]), 2))
             return
-        self.out.append(_SET + b"\3" + _dumps(len(items), 2))
+        self.out.append(SET + b"\3" + _dumps(len(items), 2))
         keyed = sorted([(self.alone(item), index) for index, item in enumerate(items)])
         self.push([items[index] for _, index in keyed])
 
@@ -897,7 +850,7 @@ class _Walk:
         if self.first(item):
             shape = _dumps((item.format, item.itemsize, item.shape, item.strides, item.readonly), 2)
             content = item.tobytes()
-            self.out.append(_VIEW + shape + self.buffer(content))
+            self.out.append(VIEW + shape + self.buffer(content))
             self.push([item.obj])
 
     def _proxy(self, item: Any) -> None:
@@ -905,9 +858,9 @@ class _Walk:
         inside = _referents(item)
         dataclasses: Any = sys.modules.get("dataclasses")
         if item is getattr(dataclasses, "_EMPTY_METADATA", self):
-            self.out.append(_BY_NAME + b"metadata")
+            self.out.append(BY_NAME + b"metadata")
         else:
-            self.out.append(_VIEW + _dumps(_class_name(type(item)), 2))
+            self.out.append(VIEW + _dumps(name_of(type(item)), 2))
             self.push(inside[:1])
 
     # ------------------------------------------------------------------------------------------------ code and classes
@@ -917,19 +870,19 @@ class _Walk:
         if type(module) is not str or type(path) is not str or module == self.main or module not in sys.modules:
             return None
         home = sys.modules[module]
-        if not within(types.ModuleType, _mro(type(home))):
+        if not within(types.ModuleType, mro_of(type(home))):
             return None
-        members: Any = _module_dict(home)
+        members: Any = module_dict_of(home)
         found: Any = None
         for step in path.split("."):
             if members is None or step not in members:
                 return None
             found = members[step]
-            members = _members(found) if within(type, _mro(type(found))) else None
+            members = members_of(found) if within(type, mro_of(type(found))) else None
         if found is not item:
             return None
         self.part.packages.add(module.partition(".")[0])
-        return _BY_NAME + _dumps((module, path), 2)
+        return BY_NAME + _dumps((module, path), 2)
 
     def cut(self, item: Any, name: Any) -> bool:
         """Write a notebook function or class as its name, if it is bound under that and this is not its own walk."""
@@ -938,7 +891,7 @@ class _Walk:
         if name == self.names[self.number] and id(item) not in self.owners and not self.depth:
             return False
         self.part.cuts.add(name)
-        self.out.append(_CUT + _dumps(name, 2))
+        self.out.append(CUT + _dumps(name, 2))
         return True
 
     def cut_inside(self, item: Any, path: Any) -> "str | None":
@@ -947,14 +900,14 @@ class _Walk:
             return None
         steps = path.split(".")
         found = self.namespace.get(steps[0])
-        if not within(type, _mro(type(found))) or _class_name(found) != steps[0]:
+        if not within(type, mro_of(type(found))) or name_of(found) != steps[0]:
             return None
         if steps[0] == self.names[self.number] and not self.depth:
             return None
         for step in steps[1:]:
-            if not within(type, _mro(type(found))):
+            if not within(type, mro_of(type(found))):
                 return None
-            found = _members(found).get(step)
+            found = members_of(found).get(step)
             if type(found) is staticmethod or type(found) is classmethod:
                 found = found.__func__
         return steps[0] if found is item and self.class_token(self.namespace[steps[0]]) is None else None
@@ -964,11 +917,11 @@ class _Walk:
         if name is None:
             return False
         self.part.cuts.add(name)
-        self.out.append(_CUT + _dumps(path, 2))
+        self.out.append(CUT + _dumps(path, 2))
         return True
 
     def _code(self, code: Any) -> None:
-        self.out.append(_CODE + self.note_code(code))
+        self.out.append(CODE + self.note_code(code))
 
     def note_code(self, code: Any) -> bytes:
         """Note the names that notebook code may touch, and return its digest. Raises UnknownConstant."""
@@ -1000,7 +953,7 @@ class _Walk:
         if type(module) is str and module != self.main:
             self.part.packages.add(module.partition(".")[0])
         told = (item.__name__, item.__qualname__, module if type(module) is str else None)
-        self.out.append(_FUNCTION + digest + _dumps(told, 2))
+        self.out.append(FUNCTION + digest + _dumps(told, 2))
         rest = [item.__defaults__, item.__kwdefaults__, item.__closure__, item.__dict__, item.__doc__]
         rest.append(item.__annotate__ if sys.version_info >= (3, 14) else item.__annotations__)
         rest.append(None if scope is self.namespace else scope)
@@ -1018,7 +971,7 @@ class _Walk:
         self.part.size += 200
         parts = inside(item)
         self.keep.append(parts)
-        self.out.append(_FUNCTION + b"\1" + _dumps(len(parts), 2))
+        self.out.append(FUNCTION + b"\1" + _dumps(len(parts), 2))
         self.push(parts)
 
     def _cell(self, item: Any) -> None:
@@ -1026,34 +979,34 @@ class _Walk:
             try:
                 content = item.cell_contents
             except ValueError:
-                self.out.append(_EMPTY_CELL)
+                self.out.append(EMPTY_CELL)
             else:
-                self.out.append(_CELL)
+                self.out.append(CELL)
                 self.stack.append(content)
 
     def _method(self, item: Any) -> None:
         function = item.__func__
-        if type(function) is types.FunctionType or _class_name(type(function)) == "cython_function_or_method":
+        if type(function) is types.FunctionType or name_of(type(function)) == "cython_function_or_method":
             token = self.by_name(item, function.__module__, function.__name__)
             if token is not None and self.is_library(function.__module__):  # as random.randint is
                 self.out.append(token)
                 return
-        self.out.append(_METHOD)
+        self.out.append(METHOD)
         self.push([item.__self__, function])
 
     def _builtin(self, item: Any) -> None:
         owner, name = item.__self__, item.__name__
         self.part.unsteady = self.part.unsteady or is_unsteady(item)
-        if owner is None or within(types.ModuleType, _mro(type(owner))):
-            home = item.__module__ if owner is None else _module_dict(owner).get("__name__")
+        if owner is None or within(types.ModuleType, mro_of(type(owner))):
+            home = item.__module__ if owner is None else module_dict_of(owner).get("__name__")
             token = self.by_name(item, item.__module__, name) or self.by_name(item, home, name)
             if token is None and owner is None:
                 raise Opaque("builtin function that no module holds")
-            self.out.append(token or _BUILTIN + _dumps((str(home), name), 2))
+            self.out.append(token or BUILTIN + _dumps((str(home), name), 2))
             return
-        token = self.by_name(item, _class_module(type(owner)), name)
+        token = self.by_name(item, module_of(type(owner)), name)
         if token is None:
-            token = _BUILTIN + _dumps(name, 2)
+            token = BUILTIN + _dumps(name, 2)
             self.stack.append(owner)
         self.out.append(token)
 
@@ -1061,35 +1014,35 @@ class _Walk:
         """Write a function that Cython made: compiled, so that its name tells all."""
         module, path = item.__module__, item.__qualname__
         token = self.by_name(item, module, path) or self.by_name(item, module, item.__name__)
-        self.out.append(token or _BUILTIN + _dumps((_text(module), _text(path)), 2))
+        self.out.append(token or BUILTIN + _dumps((text_or_empty(module), text_or_empty(path)), 2))
 
     def _method_wrapper(self, item: Any) -> None:
-        self.out.append(_BUILTIN + _dumps(item.__name__, 2))
+        self.out.append(BUILTIN + _dumps(item.__name__, 2))
         self.stack.append(item.__self__)
 
     def _descriptor(self, item: Any) -> None:
-        self.out.append(_MEMBER + _dumps(item.__name__, 2))
+        self.out.append(MEMBER + _dumps(item.__name__, 2))
         self.stack.append(item.__objclass__)
 
     def _property(self, item: Any) -> None:
-        self.out.append(_METHOD + b"\1")
+        self.out.append(METHOD + b"\1")
         self.push([item.fget, item.fset, item.fdel, item.__doc__])
 
     def _wrapping_method(self, item: Any) -> None:
-        self.out.append(_METHOD + (b"\2" if type(item) is staticmethod else b"\3"))
+        self.out.append(METHOD + (b"\2" if type(item) is staticmethod else b"\3"))
         self.push([item.__func__, getattr(item, "__dict__", None)])
 
     def class_token(self, kind: Any) -> "bytes | None":
         """Return the token of a class that a module holds; None for others."""
         known = self._class_tokens.get(id(kind))
         if known is None and id(kind) not in self._class_tokens:
-            known = self.by_name(kind, _text(_class_module(kind)), _class_qualname(kind))
-            if known is None and not _flags(kind) & _MADE_AT_RUN_TIME:  # such as NoneType, which has no name
-                known = _BY_NAME + _dumps((_text(_class_module(kind)), _class_qualname(kind)), 2)
+            known = self.by_name(kind, text_or_empty(module_of(kind)), qualname_of(kind))
+            if known is None and not flags_of(kind) & MADE_AT_RUN_TIME:  # such as NoneType, which has no name
+                known = BY_NAME + _dumps((text_or_empty(module_of(kind)), qualname_of(kind)), 2)
             self.keep.append(kind)
             self._class_tokens[id(kind)] = known
         if known is not None:
-            self.part.packages.add(_text(_class_module(kind)).partition(".")[0])
+            self.part.packages.add(text_or_empty(module_of(kind)).partition(".")[0])
         return known
 
     def _class(self, kind: Any) -> None:
@@ -1097,39 +1050,39 @@ class _Walk:
         if token is not None:
             self.out.append(token)
             return
-        if self.cut(kind, _class_name(kind)) or self._cut_by_path(kind, _class_qualname(kind)) or not self.first(kind):
+        if self.cut(kind, name_of(kind)) or self._cut_by_path(kind, qualname_of(kind)) or not self.first(kind):
             return
         self.part.size += 1000
-        told = (_class_name(kind), _class_qualname(kind), _text(_class_module(kind)))
-        self.out.append(_CLASS + _dumps(told, 2))
-        members = _members(kind)
-        keys = [key for key in members if type(key) is str and key not in _NOT_IN_CLASSES]
+        told = (name_of(kind), qualname_of(kind), text_or_empty(module_of(kind)))
+        self.out.append(CLASS + _dumps(told, 2))
+        members = members_of(kind)
+        keys = [key for key in members if type(key) is str and key not in NOT_IN_CLASSES]
         special = [key for key in keys if key.startswith("__") and key.endswith("__")]
         ordered = sorted(special) + [key for key in keys if not (key.startswith("__") and key.endswith("__"))]
         values = [members[key] for key in ordered]
         self.push(
-            [type(kind), Items(list(_bases(kind))), Items(ordered), Items(values), Items(_registered(kind, members))]
+            [type(kind), Items(list(bases_of(kind))), Items(ordered), Items(values), Items(_registered(kind, members))]
         )
 
     # ------------------------------------------------------------------------------------------------- other objects
 
     def _plan(self, kind: Any) -> "Callable[[Any], None]":
         """Return how instances of a type are written."""
-        mro = _mro(kind)
+        mro = mro_of(kind)
         if within(type, mro):
             return self._class
         if within(types.ModuleType, mro):
             return self._module
         if kind is weakref.ProxyType or kind is weakref.CallableProxyType:
-            return _refuse("weak proxy")
+            return refusal("weak proxy")
         known = arrays.handler(self, kind, mro)
         if known is not None:
             return known
-        names = [(_text(_class_module(base)), _class_name(base)) for base in mro]
+        names = [(text_or_empty(module_of(base)), name_of(base)) for base in mro]
         if names[0] not in _IN_MEMORY:
             for base in names:
                 if base in _OPAQUE_BASES:
-                    return _refuse(_OPAQUE_BASES[base] or _class_name(kind))
+                    return refusal(_OPAQUE_BASES[base] or name_of(kind))
         enum: Any = sys.modules.get("enum")
         if enum is not None and within(enum.Enum, mro):
             return self._enum_member
@@ -1139,7 +1092,7 @@ class _Walk:
             return self._type_variable
         if names[0][1] == "cython_function_or_method":
             return self._compiled_function
-        return _Layout(self, kind, mro).handler()
+        return Layout(self, kind, mro).handler()
 
     def is_library(self, module: Any) -> bool:
         """Tell whether a module is installed or Python's own, rather than the notebook's or its project's."""
@@ -1154,376 +1107,56 @@ class _Walk:
         return known
 
     def _module(self, item: Any) -> None:
-        members = _module_dict(item)
+        members = module_dict_of(item)
         name = dict.get(members, "__name__") if type(members) is dict else None
         if members is self.namespace or name == self.main:
             self.part.dynamic = True
         elif type(name) is not str or sys.modules.get(name) is not item:
             raise Opaque("module that is not loaded under its name")
-        self._refer_module(name if type(name) is str else self.main)
-        self.out.append(_MODULE + _dumps(name, 2))
+        self.refer_module(name if type(name) is str else self.main)
+        self.out.append(MODULE + _dumps(name, 2))
 
     def _enum_member(self, item: Any) -> None:
         kind = type(item)
-        if self.class_token(kind) is None and self.namespace.get(_class_name(kind)) is not kind:
+        if self.class_token(kind) is None and self.namespace.get(name_of(kind)) is not kind:
             if not self.first(item):
                 return
-            attributes = _Layout(self, kind, _mro(kind)).attributes(item)
-            self.out.append(_STATE + b"\2")
+            attributes = Layout(self, kind, mro_of(kind)).attributes(item)
+            self.out.append(STATE + b"\2")
             self.push([kind, Items(list(attributes)), Items(list(attributes.values()))])
             return
-        if self.names[self.number] == _class_name(kind) and self.namespace.get(_class_name(kind)) is kind:
+        if self.names[self.number] == name_of(kind) and self.namespace.get(name_of(kind)) is kind:
             if not self.first(item):
                 return
-            attributes = _Layout(self, kind, _mro(kind)).attributes(item)
-            self.out.append(_STATE + b"\3")
+            attributes = Layout(self, kind, mro_of(kind)).attributes(item)
+            self.out.append(STATE + b"\3")
             self.push([Items(list(attributes)), Items(list(attributes.values()))])
             return
-        attributes = _Layout(self, kind, _mro(kind)).attributes(item)
-        self.out.append(_STATE + b"\4")
+        attributes = Layout(self, kind, mro_of(kind)).attributes(item)
+        self.out.append(STATE + b"\4")
         self.push([kind, attributes.get("_name_"), attributes.get("_value_")])
 
     def _cached_property(self, item: Any) -> None:
-        self.out.append(_METHOD + b"\4")
+        self.out.append(METHOD + b"\4")
         self.push([item.func, item.attrname, item.__doc__])  # not its lock, which older Pythons have
 
     def _type_variable(self, item: Any) -> None:
         if self.first(item):
             told = (item.__name__, item.__covariant__, item.__contravariant__)
-            self.out.append(_TYPE_VARIABLE + _dumps(told, 2))
+            self.out.append(TYPE_VARIABLE + _dumps(told, 2))
             self.push([Items(_referents(item))])
 
     def error(self, item: Any) -> None:
         """Write what pickling leaves out of an error. Its traceback is no part of it, but what that reaches is."""
-        self.out.append(_ERROR)
+        self.out.append(ERROR)
         self.push([get(item) for get in _ERROR_PARTS])
         traceback = _traceback(item)
         if traceback is not None:
             self.close([traceback])
 
-    # ---------------------------------------------------------------------------------- values that have no digest
-
     def close(self, roots: "list[Any]") -> None:
-        """Note all objects that can be reached, and the names that code among them may touch.
-
-        Raises Opaque when there are too many, or it takes too long: the name is then not proven to be separate.
-        """
-        deadline = _clock() + max(self.budget_s, 0.05)
-        seen: set[int] = set()
-        level = roots
-        while level:
-            go: list[Any] = []
-            more: list[Any] = []
-            for item in level:
-                kind = id(type(item))
-                if kind in _ATOMS or id(item) in seen:
-                    continue
-                seen.add(id(item))
-                way = self._closers.get(kind)
-                if way is None:
-                    self.keep.append(type(item))
-                    way = self._closers[kind] = self._closer(type(item))
-                if way <= _ON:
-                    if way == _ON and not self._skipped(item):
-                        self.touch(item)
-                        go.append(item)
-                    elif way == _THROUGH:
-                        go.append(item)
-                else:
-                    more += self._close_special(item, way)
-                if not len(seen) & 1023 and (_clock() > deadline or len(seen) > _MOST_CLOSED):
-                    self.unproven.add(self.number)
-                    raise Opaque("too large")
-            for start in range(0, len(go), 1024):
-                found = _referents(*go[start : start + 1024])
-                if len(found) < 256 or not self.kinds(found) <= _ATOMS:
-                    more += found
-            level = more
-        self.part.size += _CLOSED_COSTS * len(seen)
-        self.keep.append(seen)
-
-    def _skipped(self, item: Any) -> bool:
-        if type(item) is not dict:
-            return False
-        if item is self.namespace:
-            self.part.dynamic = True
-            return True
-        return self.module_of(item) is not None
-
-    def _closer(self, kind: Any) -> int:
-        mro = _mro(kind)
-        if id(kind) in _CLOSERS:
-            return _CLOSERS[id(kind)]
-        for base in mro:
-            if id(base) in _CLOSERS_OF_BASES:
-                return _CLOSERS_OF_BASES[id(base)]
-        module, name = _text(_class_module(kind)), _class_name(kind)
-        if (module, name) in _IMMUTABLE and module != "typing":
-            return _THROUGH
-        if module.partition(".")[0] in _MACHINERY:
-            return _STOP
-        if (module, name) in (("logging", "Manager"), ("logging", "RootLogger")):
-            return _STOP
-        return _ARRAY if arrays.is_array(mro) else _ON
-
-    def _close_special(self, item: Any, way: int) -> "list[Any]":
-        """Return where to go from an object that is not simply followed."""
-        if way == _STOP:
-            self.touch(item)
-            if _class_name(type(item)).endswith("InteractiveShell"):
-                self.part.dynamic = True
-        elif way == _A_MODULE:
-            members = _module_dict(item)
-            if members is self.namespace:
-                self.part.dynamic = True
-            elif self.module_of(members) is None:
-                self.touch(item)
-                return [members]
-            else:
-                self._refer_module(_text(dict.get(members, "__name__")))
-        elif way == _A_FUNCTION:
-            return self._close_function(item)
-        elif way == _A_CLASS:
-            return self._close_class(item)
-        elif way == _SOME_CODE:
-            self._note_code_safely(item)
-        elif way == _A_GENERATOR:
-            self.touch(item)
-            for name in ("gi_code", "cr_code", "ag_code"):
-                code = getattr(item, name, None)
-                if code is not None:
-                    self._note_code_safely(code)
-            return list(_referents(item))
-        elif way == _A_FRAME:
-            if item.f_globals is self.namespace:
-                self._note_code_safely(item.f_code)
-            return [found for found in _referents(item) if type(found) is not types.FrameType]
-        elif way == _A_REFERENCE:
-            self.touch(item)
-            return [_dereference(item), *_referents(item)]
-        elif way == _A_PROXY:  # what it stands for cannot be asked
-            self.touch(item)
-            self.unproven.add(self.number)
-        elif way == _ARRAY:
-            return arrays.close(self, item)
-        elif way == _OF_MODULE:
-            self.touch(item.content)
-            parts = _referents(item.content) if type(item.content) is Cached else inside(item.content)
-            self.keep.append(parts)
-            return list(parts)
-        return []
-
-    def _note_code_safely(self, code: Any) -> None:
-        try:
-            self.note_code(code)
-        except UnknownConstant:
-            self.part.dynamic = True
-
-    def _close_function(self, item: Any) -> "list[Any]":
-        name = item.__name__
-        if self.by_name(item, item.__module__, item.__qualname__) is not None:
-            return []
-        inside = self.cut_inside(item, item.__qualname__)
-        if inside is None and type(name) is str and self.namespace.get(name) is item:
-            inside = name if name != self.names[self.number] else None
-        if inside is not None:
-            self.part.cuts.add(inside)
-            return []
-        self.touch(item)
-        if item.__globals__ is self.namespace:
-            self._note_code_safely(item.__code__)
-        code = item.__code__
-        return [found for found in _referents(item) if found is not code and not self._is_scope(found)]
-
-    def _is_scope(self, found: Any) -> bool:
-        return type(found) is dict and (found is self.namespace or self.module_of(found) is not None)
-
-    def _close_class(self, item: Any) -> "list[Any]":
-        if self.class_token(item) is not None:
-            return []
-        name = _class_name(item)
-        inside = self.cut_inside(item, _class_qualname(item))
-        if inside is None and self.namespace.get(name) is item and name != self.names[self.number]:
-            inside = name
-        if inside is not None:
-            self.part.cuts.add(inside)
-            return []
-        self.touch(item)
-        members = _members(item)
-        return [type(item), *_mro(item), *[members[key] for key in members if key not in _NOT_IN_CLASSES]]
-
-
-class _Layout:
-    """How instances of one class are laid out, and so how they are written.
-
-    A class whose instances hold nothing but attributes, slots and what a base of Python's own holds is written from
-    these alone, whatever hooks it defines itself. Others are asked by their hooks for pickling, where an installed
-    library defined them.
-    """
-
-    def __init__(self, walk: _Walk, kind: Any, mro: "tuple[Any, ...]") -> None:
-        self.walk, self.kind = walk, kind
-        self.module, self.name = _text(_class_module(kind)), _class_name(kind)
-        self.package = self.module.partition(".")[0]
-        self.core = next(base for base in mro if id(base) in _CORES)
-        above = mro[: list(map(id, mro)).index(id(self.core))]
-        self.getter = _dict_getter(mro) if _dictoffset(kind) else None
-        self.slots = [
-            (key, member.__get__)
-            for base in above
-            if "__slots__" in _members(base)
-            for key, member in _members(base).items()
-            if type(member) is _SLOT and member.__objclass__ is base
-        ]
-        self.plain = _basicsize(kind) == self._size_of_what_is_seen() and (not _dictoffset(kind) or bool(self.getter))
-        self.unchanged = (self.module, self.name) in _IMMUTABLE or self.module.startswith("pandas._libs.tslibs")
-        if id(self.core) in _UNCHANGED_CORES and self.getter is None and not self.slots:
-            self.unchanged = True
-        self.hooks = {hook: next((base for base in mro if hook in _members(base)), object) for hook in _HOOKS}
-        self.own_hooks = [base for base in self.hooks.values() if id(base) not in _CORES]
-        by_library = all([walk.is_library(_class_module(base)) for base in self.own_hooks])
-        self.by_attributes = self.plain and not (self.own_hooks and by_library and not self._pickled_by_name())
-        self.refused = bool(self.own_hooks) and not by_library and not self.plain
-        copyreg: Any = sys.modules.get("copyreg")
-        self.registered = getattr(copyreg, "dispatch_table", {}).get(kind) if not self.by_attributes else None
-
-    def _size_of_what_is_seen(self) -> int:
-        kind, core = self.kind, self.core
-        size: int = _basicsize(core) + 8 * len(self.slots)
-        managed = sys.version_info >= (3, 11) and _flags(kind) & _MANAGED_DICT
-        if _dictoffset(kind) not in (0, _dictoffset(core)) and not managed:
-            size += 8
-        if _weakrefoffset(kind) > 0 and _weakrefoffset(kind) != _weakrefoffset(core):
-            size += 8
-        return size if core is not object or not _itemsize(kind) else -1
-
-    def _pickled_by_name(self) -> bool:
-        return self.module == "typing" and self.name in ("TypeVar", "ParamSpec", "TypeVarTuple", "NewType")
-
-    @property
-    def only_attributes(self) -> bool:
-        return self.by_attributes and self.core is object and not self.slots and self.getter is not None
-
-    def attributes(self, item: Any) -> "dict[str, Any]":
-        """Return an instance's own dict, whatever its class says `__dict__` is."""
-        found = self.getter(item) if self.getter is not None else {}
-        if type(found) is not dict:
-            raise Opaque("attributes in a %s" % _class_name(type(found)))
-        return found
-
-    def handler(self) -> "Callable[[Any], None]":
-        """Return what writes an instance."""
-        if self.refused:
-            return _refuse("%s, which has hooks for pickling of the notebook's own" % self.name)
-        return self.write if self.by_attributes else self.write_reduced
-
-    def write(self, item: Any) -> None:
-        """Write attributes, slots, and what the core holds."""
-        walk = self.walk
-        if not self.unchanged and not walk.first(item):
-            return
-        walk.part.size += 64
-        todo: list[Any] = [self.kind]
-        if self.core is not object:
-            todo += _CORES[id(self.core)](item)
-        for key, get in self.slots:
-            try:
-                todo += [Token(_MEMBER + _dumps(key, 2)), get(item)]
-            except AttributeError:
-                todo.append(Token(_MEMBER + b"\0" + _dumps(key, 2)))
-        if self.getter is not None:
-            attributes = self.attributes(item)
-            todo += [Items(list(attributes)), Items(list(attributes.values()))] if self.unchanged else [attributes]
-        if self.core is BaseException:
-            todo.append(_LeftOut(item))
-        walk.out.append(_STATE + _dumps(len(todo), 2))
-        walk.push(todo)
-
-    def write_reduced(self, item: Any) -> None:
-        """Write what the hooks for pickling tell, and for classes that are not trusted what they left out."""
-        walk = self.walk
-        if not self.unchanged and not walk.first(item):
-            return
-        walk.part.size += 64
-        reduced = self.registered(item) if self.registered is not None else self._reduce(item)
-        walk.keep.append(reduced)
-        if type(reduced) is str:
-            walk.out.append(self._global(item, reduced))
-            return
-        if type(reduced) is not tuple or not 2 <= len(reduced) <= 6:
-            raise Opaque("%s, which cannot be pickled" % self.name)
-        parts = [*reduced, None, None, None, None][:6]
-        for index in (3, 4):
-            if parts[index] is not None:
-                parts[index] = Items(list(parts[index]))
-                walk.keep.append(parts[index])
-        rest = self._left_out(item, parts[2])
-        walk.keep.append(rest)
-        walk.out.append(_REDUCED)
-        todo = [self.kind, *parts, Items(list(rest)), Items(list(rest.values()))]
-        if within(BaseException, _mro(self.kind)):
-            todo.append(_LeftOut(item))
-        walk.push(todo)
-        if self.name.endswith("iterator") or self.package == "itertools":
-            walk.close([item])
-
-    def _left_out(self, item: Any, state: Any) -> "dict[str, Any]":
-        if self.getter is None or self.unchanged or self.package in _TRUSTED:
-            return {}
-        attributes = self.attributes(item)
-        if attributes is state:
-            return {}
-        self.walk.touch(attributes)
-        told = [given for given in (state if type(state) is tuple else (state,)) if type(given) is dict]
-        if any([given is attributes for given in told]):
-            return {}
-        return {
-            key: value
-            for key, value in attributes.items()
-            if type(key) is str and not any([key in given and given[key] is value for given in told])
-        }
-
-    def _reduce(self, item: Any) -> Any:
-        try:
-            for hook, argument in (("__reduce_ex__", (4,)), ("__reduce__", ())):
-                base = self.hooks[hook]
-                if base is not object:
-                    return _members(base)[hook](item, *argument)
-            getstate = self.hooks["__getstate__"]
-            if self.plain and self.core is object and getstate is not object and self._no_arguments():
-                return (self.kind, (), _members(getstate)["__getstate__"](item))
-            return object.__reduce_ex__(item, 4)
-        except (TypeError, ValueError, RuntimeError, NotImplementedError, AttributeError, ImportError) as problem:
-            raise Opaque(self.name) from problem
-
-    def _no_arguments(self) -> bool:
-        return self.hooks["__getnewargs_ex__"] is object and self.hooks["__getnewargs__"] is object
-
-    def _global(self, item: Any, path: str) -> bytes:
-        """Return the token of an object that is pickled by its name. Raises Opaque where it is not found there."""
-        for module in (getattr(item, "__module__", None), self.module, self.package, "typing"):
-            token = self.walk.by_name(item, module, path)
-            if token is not None:
-                return token
-        raise Opaque("%s that is pickled by its name" % self.name)
-
-
-class _SetItems:
-    """Stands on the stack for the items of a set."""
-
-    __slots__ = ("content",)
-
-    def __init__(self, content: "list[Any]") -> None:
-        self.content = content
-
-
-class _LeftOut:
-    """Stands on the stack for what pickling leaves out of an error."""
-
-    __slots__ = ("error",)
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
+        """Note all objects that can be reached, and the names that code among them may touch. Raises Opaque."""
+        self._aliases.follow(roots)
 
 
 def _cell() -> Any:
@@ -1548,15 +1181,6 @@ def _union(sets: "list[set[str]]") -> "frozenset[str]":
     return frozenset(chain.from_iterable(sets)) if any(sets) else _NOTHING
 
 
-def _dict_getter(mro: "tuple[Any, ...]") -> Any:
-    """Return what reads an instance's own dict."""
-    for base in mro:
-        found = _members(base).get("__dict__")
-        if type(found) is _GETSET:
-            return found.__get__
-    return None
-
-
 def _registered(kind: Any, members: Any) -> "list[Any]":
     """Return the classes that were registered with an abstract class, in an order that is the same everywhere."""
     abc: Any = sys.modules.get("_abc")
@@ -1564,11 +1188,7 @@ def _registered(kind: Any, members: Any) -> "list[Any]":
         return []
     found = [reference() for reference in abc._get_dump(kind)[0]]
     kept = [other for other in found if other is not None]
-    return sorted(kept, key=lambda other: (_text(_class_module(other)), _class_qualname(other)))
-
-
-def _text(value: Any) -> str:
-    return value if type(value) is str else ""
+    return sorted(kept, key=lambda other: (text_or_empty(module_of(other)), qualname_of(other)))
 
 
 def _installed(path: str) -> bool:
@@ -1577,85 +1197,6 @@ def _installed(path: str) -> bool:
     return "/site-packages/" in path or "/dist-packages/" in path or path.startswith(_STDLIB)
 
 
-def _refuse(why: str) -> "Callable[[Any], None]":
-    def refuse(_: Any) -> None:
-        raise Opaque(why)
-
-    return refuse
-
-
-def _in_dict(item: Any) -> "list[Any]":
-    return [Items(list(dict.keys(item))), Items(list(dict.values(item)))]
-
-
-def _in_ordered_dict(item: Any) -> "list[Any]":
-    return [Items(list(OrderedDict.keys(item))), Items(list(OrderedDict.values(item)))]
-
-
-def _in_default_dict(item: Any) -> "list[Any]":
-    return [_default_factory(item), *_in_dict(item)]
-
-
 _STDLIB = os.path.dirname(os.__file__).replace("\\", "/") + "/"
-_default_factory: Any = defaultdict.__dict__["default_factory"].__get__
-_error_arguments: Any = BaseException.__dict__["args"].__get__
 _ERROR_PARTS: Any = [vars(BaseException)[name].__get__ for name in ("__cause__", "__context__", "__suppress_context__")]
 _traceback: Any = vars(BaseException)["__traceback__"].__get__
-_dereference: Any = weakref.ReferenceType.__call__
-
-_CORES: "dict[int, Callable[[Any], list[Any]]]" = {
-    id(object): lambda item: [],
-    id(dict): _in_dict,
-    id(OrderedDict): _in_ordered_dict,
-    id(defaultdict): _in_default_dict,
-    id(list): lambda item: [Items(list.copy(item))],
-    id(tuple): lambda item: [Items(list(tuple.__iter__(item)))],
-    id(set): lambda item: [_SetItems(list(set.__iter__(item)))],
-    id(frozenset): lambda item: [_SetItems(list(frozenset.__iter__(item)))],
-    id(deque): lambda item: [deque.maxlen.__get__(item), Items(list(deque.__iter__(item)))],
-    id(str): lambda item: [str.__str__(item)],
-    id(bytes): lambda item: [bytes.__getitem__(item, slice(None))],
-    id(bytearray): lambda item: [bytes(bytearray.__getitem__(item, slice(None)))],
-    id(int): lambda item: [int.__index__(item)],
-    id(float): lambda item: [float.__pos__(item)],
-    id(complex): lambda item: [complex.__pos__(item)],
-    id(BaseException): lambda item: [_error_arguments(item)],
-}
-"""What Python's own classes hold, by the id of the class, read without any method of the user's."""
-_UNCHANGED_CORES = frozenset(map(id, (tuple, frozenset, str, bytes, int, float, complex)))
-
-_LEAF, _THROUGH, _ON, _STOP, _A_MODULE, _A_FUNCTION, _A_CLASS = range(7)
-_SOME_CODE, _A_GENERATOR, _A_FRAME, _A_REFERENCE, _A_PROXY, _ARRAY, _OF_MODULE = range(7, 14)
-_CLOSERS = {
-    id(OwnCode): _OF_MODULE,
-    id(types.CodeType): _SOME_CODE,
-    id(types.FunctionType): _A_FUNCTION,
-    id(types.GeneratorType): _A_GENERATOR,
-    id(types.CoroutineType): _A_GENERATOR,
-    id(types.AsyncGeneratorType): _A_GENERATOR,
-    id(types.FrameType): _A_FRAME,
-    id(weakref.ProxyType): _A_PROXY,
-    id(weakref.CallableProxyType): _A_PROXY,
-    id(type(NotImplemented)): _LEAF,
-    id(_SLOT): _LEAF,
-    id(_GETSET): _LEAF,
-    id(types.WrapperDescriptorType): _LEAF,
-    id(types.MethodDescriptorType): _LEAF,
-    id(types.ClassMethodDescriptorType): _LEAF,
-}
-_CLOSERS.update(
-    dict.fromkeys(
-        map(
-            id,
-            (tuple, frozenset, range, slice, property, staticmethod, classmethod, types.MethodType,
-             types.BuiltinFunctionType, types.MappingProxyType, types.MethodWrapperType, types.TracebackType),
-        ),
-        _THROUGH,
-    )
-)  # fmt: skip
-_CLOSERS_OF_BASES = {
-    id(type): _A_CLASS,
-    id(types.ModuleType): _A_MODULE,
-    id(weakref.ReferenceType): _A_REFERENCE,
-}
-"""How the search for aliases treats types, and all types with a base: passes over, goes through, goes on from, …"""

@@ -9,6 +9,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .classes import members_of
 from .versions import PRIVATE_BUILTINS, collector
 
 __builtins__ = PRIVATE_BUILTINS
@@ -33,7 +34,6 @@ _OWN_BUSINESS = frozenset(
 )
 """What libraries set for themselves when they are first used, and what is observed as ambient state."""
 _DEFINED = (type, types.FunctionType, types.BuiltinFunctionType)
-_get_dict: Any = type.__dict__["__dict__"].__get__
 _get_module_dict = types.ModuleType.__getattribute__
 _VERSION_OFFSET = 24
 """Where CPython up to 3.13 keeps the number of a dictionary's state: behind its count of uses, type and length."""
@@ -160,7 +160,7 @@ class Libraries:
             return
         if module.partition(".")[0] in _NOT_WATCHED:
             return
-        for held in collector.get_referents(_get_dict(kind)):  # what stands behind the read-only view
+        for held in collector.get_referents(members_of(kind)):  # what stands behind the read-only view
             if type(held) is dict:
                 self._watch("%s.%s" % (module, kind.__name__), held)
 

@@ -9,6 +9,7 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
+from .classes import members_of, mro_of, qualname_of
 from .versions import PRIVATE_BUILTINS
 
 __builtins__ = PRIVATE_BUILTINS
@@ -20,9 +21,6 @@ _WRAPPERS = (staticmethod, classmethod, types.MethodType)
 STILL = ("Logger", "lock", "RLock", "Pattern")
 """Kinds of state that are taken not to change, by the names of their types."""
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType, types.BuiltinFunctionType, types.ModuleType)
-_members: Any = type.__dict__["__dict__"].__get__
-_mro: Any = type.__dict__["__mro__"].__get__
-_qualname: Any = type.__dict__["__qualname__"].__get__
 _calls: Any = Cached.__dict__["cache_info"]
 
 
@@ -58,7 +56,7 @@ def holds(value: Any) -> bool:
     if type(value) is Cached:
         return True
     return not _is_enum(value) and any(
-        _of_class(value, key, member) is not None for key, member in list(_members(value).items())
+        _of_class(value, key, member) is not None for key, member in list(members_of(value).items())
     )
 
 
@@ -70,7 +68,7 @@ def inside(value: Any) -> "list[Any]":
     if type(value) is Cached:
         wrapped = value.__wrapped__
         return [OwnCode(wrapped) if is_code(wrapped) else wrapped]
-    held = [(key, _of_class(value, key, member)) for key, member in list(_members(value).items())]
+    held = [(key, _of_class(value, key, member)) for key, member in list(members_of(value).items())]
     return [part for key, member in held if member is not None for part in (key, member)]
 
 
@@ -84,7 +82,7 @@ def _of_class(kind: Any, key: Any, member: Any) -> Any:
     if type(member) is functools.cached_property:
         member = member.func
     if isinstance(member, type):
-        nested = _qualname(member).startswith("%s." % _qualname(kind))
+        nested = qualname_of(member).startswith("%s." % qualname_of(kind))
         return OwnCode(member) if nested and member is not kind and holds(member) else None
     if is_code(member):
         return OwnCode(member) if holds(member) else None
@@ -98,7 +96,7 @@ def _is_held(part: Any) -> bool:
 
 
 def _is_enum(kind: Any) -> bool:
-    return any(base.__module__ == "enum" and base.__name__ == "Enum" for base in _mro(kind))
+    return any(base.__module__ == "enum" and base.__name__ == "Enum" for base in mro_of(kind))
 
 
 def _constant(values: "Iterable[Any]") -> bool:

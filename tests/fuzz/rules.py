@@ -195,8 +195,8 @@ NAMES = (
         (
             Change(
                 "fingerprints.py",
-                "                self.out.append(_CELL)\n                self.stack.append(content)",
-                "                self.out.append(_CELL)",
+                "                self.out.append(CELL)\n                self.stack.append(content)",
+                "                self.out.append(CELL)",
             ),
         ),
         ("value (lambda n: lambda: n)(1) to (lambda n: lambda: n)(2)",),
@@ -209,8 +209,8 @@ NAMES = (
         (
             Change(
                 "fingerprints.py",
-                "            self.join(owner, self.number)\n            self.out.append(_ELSEWHERE",
-                "            self.out.append(_ELSEWHERE",
+                "            self.join(owner, self.number)\n            self.out.append(ELSEWHERE",
+                "            self.out.append(ELSEWHERE",
             ),
         ),
         ("contents behind an alias",),
@@ -485,7 +485,7 @@ VALUES = (
         (
             Change(
                 "fingerprints.py",
-                "            self.out.append(_AGAIN + _dumps(known & _MASK, 2))\n        else:",
+                "            self.out.append(AGAIN + _dumps(known & _MASK, 2))\n        else:",
                 "            return True\n        else:",
             ),
         ),
@@ -498,7 +498,7 @@ VALUES = (
         MADE_ANEW,
         (
             Change(
-                "fingerprints.py",
+                "layouts.py",
                 "        if self.getter is not None:\n            attributes = self.attributes(item)\n            todo +=",
                 "        if self.getter is not None:\n            attributes = {}\n            todo +=",
             ),
@@ -512,9 +512,9 @@ VALUES = (
         MADE_ANEW,
         (
             Change(
-                "fingerprints.py",
-                "todo += [Token(_MEMBER + _dumps(key, 2)), get(item)]",
-                "todo += [Token(_MEMBER + _dumps(key, 2))]",
+                "layouts.py",
+                "todo += [Token(MEMBER + _dumps(key, 2)), get(item)]",
+                "todo += [Token(MEMBER + _dumps(key, 2))]",
             ),
         ),
         ("value of a slot",),
@@ -562,7 +562,7 @@ VALUES = (
         MADE_ANEW,
         (
             Change(
-                "fingerprints.py",
+                "layouts.py",
                 "        todo = [self.kind, *parts, Items(list(rest)), Items(list(rest.values()))]",
                 "        todo = [self.kind]",
             ),
@@ -1289,7 +1289,7 @@ CODE = (
         "Values that a function remembers and the notebook has",
         "the search for what can be reached from it",
         "lineage",
-        (Change("fingerprints.py", "            return list(parts)\n", "            return []\n"),),
+        (Change("aliases.py", "            return list(parts)\n", "            return []\n"),),
         ("list that a module remembers",),
     ),
     Rule(

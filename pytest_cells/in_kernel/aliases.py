@@ -1,0 +1,240 @@
+"""What a value without a digest shares with other names: runs inside the kernel.
+
+All that can be reached is noted, so that names that share an object become one component, and the names that code
+among it may touch.
+"""
+
+import time
+import types
+import weakref
+from typing import Any
+
+from . import arrays
+from .classes import (
+    GETSET,
+    NOT_IN_CLASSES,
+    SLOT,
+    members_of,
+    module_dict_of,
+    module_of,
+    mro_of,
+    name_of,
+    qualname_of,
+    text_or_empty,
+)
+from .codes import UnknownConstant
+from .layouts import IMMUTABLE
+from .own_code import Cached, OwnCode, inside
+from .tokens import Opaque
+from .versions import PRIVATE_BUILTINS, collector
+
+__builtins__ = PRIVATE_BUILTINS
+
+_referents = collector.get_referents
+_clock = time.monotonic
+_ATOMS = frozenset(map(id, (int, str, float, bool, type(None), bytes, complex, type(Ellipsis))))
+_MOST_MET = 2_000_000
+"""How many objects the search for aliases of a value without a digest may meet."""
+_MEETING_COSTS = 50
+"""For how many bytes each of them stands in the size of such a value: it takes as long to meet."""
+_MACHINERY = frozenset(
+    ["IPython", "ipykernel", "traitlets", "zmq", "tornado", "jupyter_client", "comm", "_pytest_cells_agent"]
+)
+_dereference: Any = weakref.ReferenceType.__call__
+
+_LEAF, _THROUGH, _ON, _STOP, _A_MODULE, _A_FUNCTION, _A_CLASS = range(7)
+_SOME_CODE, _A_GENERATOR, _A_FRAME, _A_REFERENCE, _A_PROXY, _ARRAY, _OF_MODULE = range(7, 14)
+_WAYS = {
+    id(OwnCode): _OF_MODULE,
+    id(types.CodeType): _SOME_CODE,
+    id(types.FunctionType): _A_FUNCTION,
+    id(types.GeneratorType): _A_GENERATOR,
+    id(types.CoroutineType): _A_GENERATOR,
+    id(types.AsyncGeneratorType): _A_GENERATOR,
+    id(types.FrameType): _A_FRAME,
+    id(weakref.ProxyType): _A_PROXY,
+    id(weakref.CallableProxyType): _A_PROXY,
+    id(type(NotImplemented)): _LEAF,
+    id(SLOT): _LEAF,
+    id(GETSET): _LEAF,
+    id(types.WrapperDescriptorType): _LEAF,
+    id(types.MethodDescriptorType): _LEAF,
+    id(types.ClassMethodDescriptorType): _LEAF,
+}
+_WAYS.update(
+    dict.fromkeys(
+        map(
+            id,
+            (tuple, frozenset, range, slice, property, staticmethod, classmethod, types.MethodType,
+             types.BuiltinFunctionType, types.MappingProxyType, types.MethodWrapperType, types.TracebackType),
+        ),
+        _THROUGH,
+    )
+)  # fmt: skip
+_WAYS_OF_BASES = {
+    id(type): _A_CLASS,
+    id(types.ModuleType): _A_MODULE,
+    id(weakref.ReferenceType): _A_REFERENCE,
+}
+"""How the search for aliases treats types, and all types with a base: passes over, goes through, goes on from, …"""
+
+
+class Aliases:
+    """The search of one walk for what a value without a digest shares with others."""
+
+    def __init__(self, walk: Any) -> None:
+        self._walk = walk
+        self._ways: dict[int, int] = {}
+
+    def forget(self) -> None:
+        """Let go of the walk."""
+        self._walk = None
+
+    def follow(self, roots: "list[Any]") -> None:
+        """Note all objects that can be reached, and the names that code among them may touch.
+
+        Raises Opaque when there are too many, or it takes too long: the name is then not proven to be separate.
+        """
+        deadline = _clock() + max(self._walk.budget_s, 0.05)
+        seen: set[int] = set()
+        level = roots
+        while level:
+            go: list[Any] = []
+            more: list[Any] = []
+            for item in level:
+                kind = id(type(item))
+                if kind in _ATOMS or id(item) in seen:
+                    continue
+                seen.add(id(item))
+                way = self._ways.get(kind)
+                if way is None:
+                    self._walk.keep.append(type(item))
+                    way = self._ways[kind] = self._way(type(item))
+                if way <= _ON:
+                    if way == _ON and not self._skipped(item):
+                        self._walk.touch(item)
+                        go.append(item)
+                    elif way == _THROUGH:
+                        go.append(item)
+                else:
+                    more += self._from_special(item, way)
+                if not len(seen) & 1023 and (_clock() > deadline or len(seen) > _MOST_MET):
+                    self._walk.unproven.add(self._walk.number)
+                    raise Opaque("too large")
+            for start in range(0, len(go), 1024):
+                found = _referents(*go[start : start + 1024])
+                if len(found) < 256 or not self._walk.kinds(found) <= _ATOMS:
+                    more += found
+            level = more
+        self._walk.part.size += _MEETING_COSTS * len(seen)
+        self._walk.keep.append(seen)
+
+    def _skipped(self, item: Any) -> bool:
+        if type(item) is not dict:
+            return False
+        if item is self._walk.namespace:
+            self._walk.part.dynamic = True
+            return True
+        return self._walk.module_of(item) is not None
+
+    def _way(self, kind: Any) -> int:
+        mro = mro_of(kind)
+        if id(kind) in _WAYS:
+            return _WAYS[id(kind)]
+        for base in mro:
+            if id(base) in _WAYS_OF_BASES:
+                return _WAYS_OF_BASES[id(base)]
+        module, name = text_or_empty(module_of(kind)), name_of(kind)
+        if (module, name) in IMMUTABLE and module != "typing":
+            return _THROUGH
+        if module.partition(".")[0] in _MACHINERY:
+            return _STOP
+        if (module, name) in (("logging", "Manager"), ("logging", "RootLogger")):
+            return _STOP
+        return _ARRAY if arrays.is_array(mro) else _ON
+
+    def _from_special(self, item: Any, way: int) -> "list[Any]":
+        """Return where to go from an object that is not simply followed."""
+        if way == _STOP:
+            self._walk.touch(item)
+            if name_of(type(item)).endswith("InteractiveShell"):
+                self._walk.part.dynamic = True
+        elif way == _A_MODULE:
+            members = module_dict_of(item)
+            if members is self._walk.namespace:
+                self._walk.part.dynamic = True
+            elif self._walk.module_of(members) is None:
+                self._walk.touch(item)
+                return [members]
+            else:
+                self._walk.refer_module(text_or_empty(dict.get(members, "__name__")))
+        elif way == _A_FUNCTION:
+            return self._from_function(item)
+        elif way == _A_CLASS:
+            return self._from_class(item)
+        elif way == _SOME_CODE:
+            self._note_code_safely(item)
+        elif way == _A_GENERATOR:
+            self._walk.touch(item)
+            for name in ("gi_code", "cr_code", "ag_code"):
+                code = getattr(item, name, None)
+                if code is not None:
+                    self._note_code_safely(code)
+            return list(_referents(item))
+        elif way == _A_FRAME:
+            if item.f_globals is self._walk.namespace:
+                self._note_code_safely(item.f_code)
+            return [found for found in _referents(item) if type(found) is not types.FrameType]
+        elif way == _A_REFERENCE:
+            self._walk.touch(item)
+            return [_dereference(item), *_referents(item)]
+        elif way == _A_PROXY:  # what it stands for cannot be asked
+            self._walk.touch(item)
+            self._walk.unproven.add(self._walk.number)
+        elif way == _ARRAY:
+            return arrays.close(self._walk, item)
+        elif way == _OF_MODULE:
+            self._walk.touch(item.content)
+            parts = _referents(item.content) if type(item.content) is Cached else inside(item.content)
+            self._walk.keep.append(parts)
+            return list(parts)
+        return []
+
+    def _note_code_safely(self, code: Any) -> None:
+        try:
+            self._walk.note_code(code)
+        except UnknownConstant:
+            self._walk.part.dynamic = True
+
+    def _from_function(self, item: Any) -> "list[Any]":
+        name = item.__name__
+        if self._walk.by_name(item, item.__module__, item.__qualname__) is not None:
+            return []
+        inside = self._walk.cut_inside(item, item.__qualname__)
+        if inside is None and type(name) is str and self._walk.namespace.get(name) is item:
+            inside = name if name != self._walk.names[self._walk.number] else None
+        if inside is not None:
+            self._walk.part.cuts.add(inside)
+            return []
+        self._walk.touch(item)
+        if item.__globals__ is self._walk.namespace:
+            self._note_code_safely(item.__code__)
+        code = item.__code__
+        return [found for found in _referents(item) if found is not code and not self._is_scope(found)]
+
+    def _is_scope(self, found: Any) -> bool:
+        return type(found) is dict and (found is self._walk.namespace or self._walk.module_of(found) is not None)
+
+    def _from_class(self, item: Any) -> "list[Any]":
+        if self._walk.class_token(item) is not None:
+            return []
+        name = name_of(item)
+        inside = self._walk.cut_inside(item, qualname_of(item))
+        if inside is None and self._walk.namespace.get(name) is item and name != self._walk.names[self._walk.number]:
+            inside = name
+        if inside is not None:
+            self._walk.part.cuts.add(inside)
+            return []
+        self._walk.touch(item)
+        members = members_of(item)
+        return [type(item), *mro_of(item), *[members[key] for key in members if key not in NOT_IN_CLASSES]]

@@ -1,0 +1,52 @@
+"""What classes, modules and instances are, read past whatever a notebook has defined: runs inside the kernel."""
+
+import types
+from typing import Any
+
+from .versions import PRIVATE_BUILTINS
+
+__builtins__ = PRIVATE_BUILTINS
+
+mro_of: Any = type.__dict__["__mro__"].__get__
+members_of: Any = type.__dict__["__dict__"].__get__
+name_of: Any = type.__dict__["__name__"].__get__
+qualname_of: Any = type.__dict__["__qualname__"].__get__
+module_of: Any = type.__dict__["__module__"].__get__
+bases_of: Any = type.__dict__["__bases__"].__get__
+basicsize_of: Any = type.__dict__["__basicsize__"].__get__
+itemsize_of: Any = type.__dict__["__itemsize__"].__get__
+dictoffset_of: Any = type.__dict__["__dictoffset__"].__get__
+flags_of: Any = type.__dict__["__flags__"].__get__
+weakrefoffset_of: Any = type.__dict__["__weakrefoffset__"].__get__
+module_dict_of: Any = vars(types.ModuleType)["__dict__"].__get__
+MANAGED_DICT, MADE_AT_RUN_TIME = 1 << 4, 1 << 9
+"""Flags of classes: Python keeps the dict of an instance for it; it was made by a `class` statement."""
+SLOT = types.MemberDescriptorType
+GETSET = types.GetSetDescriptorType
+
+NOT_IN_CLASSES = frozenset(
+    [
+        "__slotnames__",
+        "__dict__",
+        "__weakref__",
+        "_abc_impl",
+        "__firstlineno__",
+        "__static_attributes__",
+        "__annotations_cache__",
+    ]
+)
+"""What Python itself notes in a class, at times of its own choice, or only to say where the source stands."""
+
+
+def dict_getter(mro: "tuple[Any, ...]") -> Any:
+    """Return what reads an instance's own dict."""
+    for base in mro:
+        found = members_of(base).get("__dict__")
+        if type(found) is GETSET:
+            return found.__get__
+    return None
+
+
+def text_or_empty(value: Any) -> str:
+    """Return what ought to be a text; an empty one where it is something else."""
+    return value if type(value) is str else ""
