@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Load everything else, where it is wanted."""
     if options.wanted(config):
         sys.meta_path.insert(0, AsTheyAre)
-        config.add_cleanup(lambda: sys.meta_path.remove(AsTheyAre))
+        config.add_cleanup(AsTheyAre.leave)
         from pytest_cells.plugin import early  # before all that takes longer to import
 
         settings = options.read_settings(config)
@@ -49,3 +49,9 @@ class AsTheyAre:
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Return a spec for modules of ours alone."""
         return PathFinder.find_spec(name, path, target) if name.startswith("pytest_cells.") else None
+
+    @classmethod
+    def leave(cls) -> None:
+        """Go away; somebody else may have seen to that."""
+        if cls in sys.meta_path:
+            sys.meta_path.remove(cls)
