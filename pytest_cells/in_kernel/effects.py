@@ -4,13 +4,14 @@ import base64
 import os
 import sys
 import types
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 from . import interception
 from .files import Files, Places
 from .folder_events import CHANGES, CLOSE_WRITE, MODIFY, MOVED_TO, FolderEvents, Happened
-from .generators import Entropy, Generator, numpy_generator, python_generator
+from .generators import DRAWN_AT_IMPORT, Entropy, Generator, numpy_generator, python_generator, python_state_after
 from .held import Held
 from .leftovers import Leftovers
 from .slots import LIBRARIES, UNSEEN_STATE, slots
@@ -273,6 +274,7 @@ class Effects:
 
     def _end_generators(self, told: "dict[str, Any]") -> None:
         told["slots"], told["slot_writes"], told["slot_states"] = {}, {}, {}
+        self._pass_over_own_draws()
         for name, generator in self._generators.items():
             generator.end()
             if generator.volatile:
@@ -281,6 +283,13 @@ class Effects:
                 told["slots"][name] = generator.version_before
             if generator.written:
                 self._write_slot(told, name, generator.version)
+
+    def _pass_over_own_draws(self) -> None:
+        """Pass over what libraries that were imported just now drew from `random` for themselves."""
+        module, generator = sys.modules.get("random"), self._generators.get("random")
+        if generator is not None:
+            for name in (DRAWN_AT_IMPORT.keys() & sys.modules.keys()) - self._modules:
+                generator.pass_over(partial(python_state_after, module, bits=DRAWN_AT_IMPORT[name]))
 
     def _end_slots(self, told: "dict[str, Any]") -> None:
         for name, slot in self._slots.items():

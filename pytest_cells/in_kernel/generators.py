@@ -7,6 +7,7 @@ Drawing shows in the state. Seeding need not, so the functions that do it tell.
 
 import marshal
 import sys
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
@@ -22,6 +23,10 @@ HARMLESS_CALLERS = frozenset(
     | {"tornado", "tqdm", "zmq", "pydevd"}
 )
 """Packages that draw random bytes for names and keys of their own, which no result depends on."""
+HARMLESS_MODULES = ("sklearn.callback.",)
+"""Begins the names of modules that do so in packages that otherwise draw for results."""
+DRAWN_AT_IMPORT = {"rich.style": 24}
+"""How many bits modules draw from `random` when they are imported, for numbers of their own that no result shows."""
 _BETWEEN = frozenset({"os", "random", "secrets", "uuid", "numpy"})
 _PLAIN_SEEDS = (int, str, bytes, bytearray, float)
 _MOST_PENDING = 16
@@ -79,6 +84,15 @@ class Generator:
         """Note that the state is read."""
         self.read = self.read or not self.written
         self.volatile = self.volatile or not self._seeded
+
+    def pass_over(self, drawn: "Callable[[Any], Any]") -> None:
+        """Pass over what a library drew for itself, if nothing else was drawn and nothing seeded.
+
+        `drawn` returns the state after that for the state before.
+        """
+        state = self._quick()
+        if not self._seeded and not self.written and state != self._start and drawn(self._start) == state:
+            self._start = state
 
     def about_to_be_set(self) -> None:
         """Note that the generator is about to get another state."""
@@ -181,7 +195,7 @@ def _is_harmless(frame: Any, installed: Any) -> bool:
         if name == "numpy.random._pickle":
             return True  # a state is set right after
         if not asks and package not in _BETWEEN and file != __file__:
-            if package in HARMLESS_CALLERS:
+            if package in HARMLESS_CALLERS or name.startswith(HARMLESS_MODULES):
                 return True
             asks = file
             if not installed(file):
@@ -200,6 +214,14 @@ def python_generator(module: Any) -> Generator:
     shared, kind = module._inst, module.Random
     getstate, setstate = kind.getstate, kind.setstate
     return Generator("random", lambda: getstate(shared), lambda state: setstate(shared, state))
+
+
+def python_state_after(module: Any, state: Any, bits: int) -> Any:
+    """Return the state of `random`'s generator after drawing so many bits in a state."""
+    twin = module.Random(0)
+    twin.setstate(state)
+    twin.getrandbits(bits)
+    return twin.getstate()
 
 
 def observe_python(module: Any, listener: Any) -> None:

@@ -6,6 +6,7 @@ understood is named as a reason, so that whoever asks can treat the cell as one 
 
 import ast
 import builtins
+import re
 import symtable
 from typing import Any
 
@@ -96,6 +97,12 @@ HARMLESS = {
     "builtins": frozenset({"print"}),
 }
 """What may be called for its effect alone, by module: it leaves nothing behind that is not observed. None for all."""
+HARMLESS_PACKAGES = frozenset({"networkx", "numpy", "pandas", "scipy", "seaborn", "sklearn", "statsmodels", "xarray"})
+"""Packages that may be called for their effect alone, but for setters: what they draw is observed, no more stays."""
+SETTERS = re.compile(
+    r"^_?(?:clear|config|deregister|disable|enable|eval|install|patch|register|reset|set|unregister|use)"
+)
+"""Begins the names of functions, and of modules, that set something which stays."""
 HARMFUL = {
     "numpy": frozenset(
         {"set_string_function", "set_numeric_ops", "setbufsize", "seterrcall", "seterrobj", "add_docstring"}

@@ -162,6 +162,8 @@ class Tracer:
         opaque = {name for name in closure if name in after and after[name].digest is None}
         sure = found.overwritten - closure if ok else set()  # a function that ran may have read one before
         joined = {other for name in closure | may_store if name in after for other in after[name].names}
+        parted = {other for name in renewed if name in before for other in before[name].names} & changed
+        closure |= self._closure(found, before, parted - closure - renewed - joined - holders)
         for name in sorted(changed - closure - may_store - rebound - joined - holders):
             record["barrier"].append("it changes %s in a way that its code does not show" % name)
         fresh = {name for name in may_store - closure - found.loads - found.late if name in changed} | sure
@@ -456,8 +458,12 @@ class Tracer:
         name = deepest(name, rest)
         if name in self._modules.names:
             return None  # its state is observed
+        words, harmful = [*name.split("."), *rest], reading.HARMFUL.get(name, ())
+        sets = not rest or rest[0] in harmful or any(map(reading.SETTERS.match, words))
+        if words[0] in reading.HARMLESS_PACKAGES and not sets:
+            return None
         if name in reading.HARMLESS:
-            allowed, harmful = reading.HARMLESS[name], reading.HARMFUL.get(name, ())
+            allowed = reading.HARMLESS[name]
             if allowed is None and (not rest or rest[0] not in harmful):
                 return None
             if allowed is not None and rest and rest[0] in allowed:

@@ -120,6 +120,26 @@ OTHER_CACHES = (
     edit(
         "broken function", ["def f(x): return x * 2", "assert f(3) == 6"], {0: "def f(x): return x + 2"}, rerun=[0, 1]
     ),
+    edit(
+        "values that are shown",
+        [
+            "k = 1",
+            "import numpy as np, pandas as pd\nfrom pandas import Series",
+            "pd.DataFrame({'a': [1, 2]})",
+            "np.fft.fft([1, 2]), np.random.default_rng(1).random()",
+            "Series([1])",
+            "print(pd.DataFrame({'a': [3]}).sum())",
+        ],
+        {0: "k = 2"},
+        rerun=[0],
+        cached=[1, 2, 3, 4, 5],
+    ),
+    edit(
+        "setter among functions that are shown",
+        ["import pandas as pd", "pd.set_eng_float_format(accuracy=1)", "print(pd.Series([1234.5678]))"],
+        {1: "pd.set_eng_float_format(accuracy=3)"},
+        rerun=[1, 2],
+    ),
     cells("deleted definition", ["x = 1", "print(x)"], ["print(x)"], rerun=[0]),
     cells(
         "swapped cells",
@@ -696,6 +716,25 @@ VALUES = tuple(
     )
 )
 ALIASES = (
+    edit(
+        "view of what is edited, replaced",
+        ["import numpy as np\nx = np.arange(3)\nX = x[:, None]", "X = np.ones(2)\nprint(X)", "print(x.sum(), X.sum())"],
+        {0: "import numpy as np\nx = np.arange(4)\nX = x[:, None]"},
+        rerun=[0, 2],
+    ),
+    edit(
+        "alias that is replaced",
+        ["k = 1", "a = [1]\nb = a", "b = (5,)", "a.append(2)\nprint(a, b)"],
+        {0: "k = 2"},
+        rerun=[0],
+        cached=[1, 2, 3],
+    ),
+    edit(
+        "object of which an alias was replaced",
+        ["a = [1]", "b = a", "b = (5,)", "a.append(2)\nprint(a, b)"],
+        {0: "a = [7]"},
+        rerun=[0, 3],
+    ),
     edit(
         "alias or copy",
         ["a = [1]", "b = a", "b.append(2)", "print(a)"],

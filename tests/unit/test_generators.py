@@ -1,0 +1,52 @@
+"""What is drawn from the generators that a process shares."""
+
+import random
+from functools import partial
+
+import pytest
+
+from pytest_cells.in_kernel.generators import DRAWN_AT_IMPORT, python_generator, python_state_after
+
+
+@pytest.fixture
+def generator():
+    """Follow `random`, and leave it as it was."""
+    state = random.getstate()
+    yield python_generator(random)
+    random.setstate(state)
+
+
+@pytest.mark.parametrize(
+    ("bits", "seeds", "volatile", "version"),
+    [([24], False, False, True), ([24, 1], False, True, False), ([], False, False, True), ([24], True, False, False)],
+    ids=["alone", "with others", "nothing", "seeded"],
+)
+def test_own_draws(generator, bits, seeds, volatile, version):
+    """What a library draws for itself when it is imported counts only where it moves a generator that was seeded."""
+    if seeds:
+        generator.was_set(seeded=True)
+        generator.end()
+    generator.begin()
+    before = generator.version
+    for number in bits:
+        random.getrandbits(number)
+    generator.pass_over(partial(python_state_after, random, bits=DRAWN_AT_IMPORT["rich.style"]))
+    generator.end()
+    assert volatile is generator.volatile
+    assert version is (generator.version == before and not generator.volatile)
+
+
+def test_what_rich_draws():
+    """The number of bits is that which rich draws."""
+    pytest.importorskip("rich")
+    import importlib
+    import sys
+
+    known = {name: sys.modules.pop(name) for name in list(sys.modules) if name == "rich.style"}
+    state = random.getstate()
+    try:
+        importlib.import_module("rich.style")
+        assert random.getstate() == python_state_after(random, state, DRAWN_AT_IMPORT["rich.style"])
+    finally:
+        random.setstate(state)
+        sys.modules.update(known)
