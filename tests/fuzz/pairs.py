@@ -135,6 +135,13 @@ OTHER_CACHES = (
         cached=[1, 2, 3, 4, 5],
     ),
     edit(
+        "figure that the kernel closes",
+        ["import matplotlib.pyplot as plt", "plt.ioff()\nplt.figure(1)\nNone", "print(plt.get_fignums())"],
+        {1: "plt.ioff()\nplt.figure(2)\nNone"},
+        rerun=[1],
+        cached=[2],
+    ),
+    edit(
         "setter among functions that are shown",
         ["import pandas as pd", "pd.set_eng_float_format(accuracy=1)", "print(pd.Series([1234.5678]))"],
         {1: "pd.set_eng_float_format(accuracy=3)"},
@@ -2197,7 +2204,7 @@ STORES = tuple(
         ),
         (
             "current figure",
-            "import matplotlib.pyplot as plt\nplt.ioff()\nplt.figure(NUMBER, figsize=(1, 1))\nNone",
+            "import matplotlib.pyplot as plt\nfrom matplotlib_inline.config import InlineBackend\nInlineBackend.instance().close_figures = False\nplt.figure(NUMBER, figsize=(1, 1))\nNone",
             "import matplotlib.pyplot as plt\nprint(plt.get_fignums())\nplt.close('all')",
         ),
         (
