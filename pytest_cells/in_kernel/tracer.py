@@ -460,7 +460,7 @@ class Tracer:
             return None  # its state is observed
         words, harmful = [*name.split("."), *rest], reading.HARMFUL.get(name, ())
         sets = not rest or rest[0] in harmful or any(map(reading.SETTERS.match, words))
-        if words[0] in reading.HARMLESS_PACKAGES and not sets:
+        if words[0] in reading.HARMLESS_PACKAGES and not sets and _is_function(name, rest):
             return None
         if name in reading.HARMLESS:
             allowed = reading.HARMLESS[name]
@@ -626,6 +626,12 @@ def start(shell: Any, wishes: "dict[str, Any]") -> Tracer:
     effects = Effects(shell, wishes["project"], wishes.get("ignored", []))
     effects.install()
     return Tracer(shell, effects, wishes["project"])
+
+
+def _is_function(name: str, path: "list[str]") -> bool:
+    """Tell whether a path in a module is a function or class, or a class's own, and no method of what is held there."""
+    held = getattr(sys.modules.get(name), "__dict__", {}).get(path[0])
+    return len(path) == 1 or (len(path) == 2 and isinstance(held, type))
 
 
 def _module_of(value: Any) -> str:

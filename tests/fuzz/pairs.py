@@ -42,7 +42,8 @@ class Pair:
     @property
     def libraries(self) -> tuple[str, ...]:
         """The libraries that it needs and that are not there wherever the tests are run."""
-        return ("sklearn",) if any("sklearn" in source for source in (*self.before, *self.after)) else ()
+        sources = (*self.before, *self.after)
+        return tuple(name for name in ("sklearn", "scipy") if any(name in source for source in sources))
 
     def versions(self, rung: str) -> list[Version]:
         """Return the project before and after the edit, with what the chain rung must be told."""
@@ -126,13 +127,23 @@ OTHER_CACHES = (
             "k = 1",
             "import numpy as np, pandas as pd\nfrom pandas import Series",
             "pd.DataFrame({'a': [1, 2]})",
-            "np.fft.fft([1, 2]), np.random.default_rng(1).random()",
+            "np.fft.fft([1, 2]), np.arange(3)",
             "Series([1])",
             "print(pd.DataFrame({'a': [3]}).sum())",
         ],
         {0: "k = 2"},
         rerun=[0],
         cached=[1, 2, 3, 4, 5],
+    ),
+    edit(
+        "method of what a library holds",
+        [
+            "import scipy.constants",
+            "scipy.constants.physical_constants.update({'k': (1, 'm', 0)})",
+            "print(scipy.constants.value('k'))",
+        ],
+        {1: "scipy.constants.physical_constants.update({'k': (2, 'm', 0)})"},
+        rerun=[1, 2],
     ),
     edit(
         "figure that the kernel closes",
