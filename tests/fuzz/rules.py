@@ -1371,14 +1371,6 @@ CODE = (
         ("ambient: codec", "registered by a decorator"),
     ),
     Rule(
-        "what common libraries hold",
-        "Which calls of packages such as pandas change what the package holds",
-        "all but functions, classes and their own methods whose names do not begin as those of setters do",
-        CHAIN,
-        (Change("tracer.py", " and not sets and _is_function(name, rest):", ":"),),
-        ("method of what a library holds",),
-    ),
-    Rule(
         "effects of functions",
         "Such calls in functions of cells above",
         "kept by the functions' names",
@@ -1601,6 +1593,14 @@ LEFT = (
             ),
         ),
         ("umask, result used",),
+    ),
+    Rule(
+        "what common libraries hold",
+        "Which calls of packages such as pandas change what the package holds",
+        "all but functions, classes and their own methods whose names do not begin as those of setters do",
+        CHAIN,
+        (Change("tracer.py", " and not sets and _is_function(name, rest):", ":"),),
+        ("method of what a library holds",),
     ),
 )
 RULES: tuple[Rule, ...] = (*NAMES, *VALUES, *FILES, *AMBIENT, *REPEATED, *CODE, *LEFT)
