@@ -212,6 +212,7 @@ NAMES = (
                 "            self.join(owner, self.number)\n            self.out.append(ELSEWHERE",
                 "            self.out.append(ELSEWHERE",
             ),
+            Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
         ),
         ("contents behind an alias",),
     ),
@@ -231,7 +232,10 @@ NAMES = (
         "Arrays that share memory",
         "address ranges of their elements",
         SHARED,
-        (Change("arrays.py", "    found = [group for group in groups if len(group) > 1]\n", "    found = []\n"),),
+        (
+            Change("arrays.py", "    found = [group for group in groups if len(group) > 1]\n", "    found = []\n"),
+            Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
+        ),
         ("contents behind a view",),
     ),
     Rule(
@@ -285,6 +289,7 @@ NAMES = (
         SHARED,
         (
             Change("tracer.py", "{name: _others(before, name) for name in sorted(fresh)}", "{}"),
+            Change("tracer.py", "self._closure(found, before, parted - closure - renewed - joined - holders)", "set()"),
             Change(
                 "tracer.py",
                 "for name in sorted(changed - closure - may_store - rebound - joined - holders):",
@@ -1479,6 +1484,7 @@ LEFT = (
                 '                found.append("a thread is still running: %s" % _text(getattr(thread, "_name", "")))',
                 "                pass",
             ),
+            Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
         ),
         ("thread that goes on by itself",),
     ),
@@ -1511,7 +1517,10 @@ LEFT = (
         "Tasks and calls of the event loop that are still to come",
         "what the loop holds after the cell",
         CHAIN,
-        (Change("leftovers.py", "        found += self._tasks()\n", ""),),
+        (
+            Change("leftovers.py", "        found += self._tasks()\n", ""),
+            Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
+        ),
         ("task that goes on by itself",),
     ),
     Rule(
@@ -1541,7 +1550,13 @@ LEFT = (
         "``sys.stdout`` and hooks of ``sys``",
         "their identities, before and after",
         CHAIN,
-        (Change("leftovers.py", '            "it replaces a hook of sys": list(map(id, self._replaceable())),\n', ""),),
+        (
+            Change(
+                "leftovers.py", '            "it replaces a hook of sys": list(map(id, self._replaceable())),\n', ""
+            ),
+            Change("leftovers.py", "        if not found and self._called is not None:", "        if False:"),
+            Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
+        ),
         ("stdout that a library replaces",),
     ),
     Rule(
@@ -1555,6 +1570,8 @@ LEFT = (
                 "                    if _package(finder if isinstance(finder, type) else type(finder)) not in _IMPORT_HOOKS\n",
                 "                    if False\n",
             ),
+            Change("leftovers.py", "        if not found and self._called is not None:", "        if False:"),
+            Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
         ),
         ("import hook, result used",),
     ),
@@ -1577,6 +1594,8 @@ LEFT = (
                 '            state["it sets a hook of IPython"] = self._hooks(shell)',
                 "            pass",
             ),
+            Change("leftovers.py", "        if not found and self._called is not None:", "        if False:"),
+            Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
         ),
         ("hook of IPython, result used",),
     ),
