@@ -19,11 +19,12 @@ OTHER = {"+": "-", "-": "+", "*": "+", "<": "<=", ">": ">=", "<=": "<", ">=": ">
 ASKS_SOMEBODY = re.compile(
     r"https?://|urllib|requests\.|\binput\(|!\s*(?:pip|curl|wget|git|conda)|%%(?:bash|sh|script)"
 )
+TELLS_TIMES = re.compile(r"%%?(?:timeit|time|prun|lprun|mprun|memit)\b")
 Edit = Callable[["Editor"], str]
 
 
 def notebooks(folders: list[Path]) -> list[Path]:
-    """Return the notebooks below some folders whose cells are Python, are not too many, and ask nobody."""
+    """Return the notebooks below some folders whose cells are Python, are not too many, ask nobody and tell no times."""
     return [path for folder in folders for path in sorted(folder.rglob("*.ipynb")) if sources_of(path)]
 
 
@@ -40,8 +41,8 @@ def sources_of(path: Path) -> list[str]:
         text = source if isinstance(source, str) else "".join(source)
         if cell.get("cell_type") == "code" and text.strip():
             found.append(text)
-    asks = any(ASKS_SOMEBODY.search(source) for source in found)
-    return [] if asks or len(found) > MOST_CELLS else found
+    left_out = any(ASKS_SOMEBODY.search(source) or TELLS_TIMES.search(source) for source in found)
+    return [] if left_out or len(found) > MOST_CELLS else found
 
 
 def versions_of(path: Path, seed: int, edits: int) -> list[Version]:
