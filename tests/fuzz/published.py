@@ -24,7 +24,7 @@ Edit = Callable[["Editor"], str]
 
 
 def notebooks(folders: list[Path]) -> list[Path]:
-    """Return the notebooks below some folders whose cells are Python, are not too many, ask nobody and tell no times."""
+    """Return the notebooks in some folders whose cells are Python, are not too many, ask nobody and tell no times."""
     return [path for folder in folders for path in sorted(folder.rglob("*.ipynb")) if sources_of(path)]
 
 
