@@ -190,8 +190,9 @@ def _is_harmless(frame: Any, installed: Any) -> bool:
     """Tell whether what asked for random bytes did it for itself, or while a library was imported."""
     asks = ""
     while frame is not None:
-        name, file = frame.f_globals.get("__name__"), frame.f_code.co_filename
-        package = name.partition(".")[0] if type(name) is str else ""
+        told, file = frame.f_globals.get("__name__"), frame.f_code.co_filename
+        name = told if type(told) is str else ""
+        package = name.partition(".")[0]
         if name == "numpy.random._pickle":
             return True  # a state is set right after
         if not asks and package not in _BETWEEN and file != __file__:

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from pytest_cells.in_kernel.generators import DRAWN_AT_IMPORT, python_generator, python_state_after
+from pytest_cells.in_kernel.generators import DRAWN_AT_IMPORT, Entropy, python_generator, python_state_after
 
 
 @pytest.fixture
@@ -34,6 +34,16 @@ def test_own_draws(generator, bits, seeds, volatile, version):
     generator.end()
     assert volatile is generator.volatile
     assert version is (generator.version == before and not generator.volatile)
+
+
+@pytest.mark.parametrize(
+    ("module", "told"), [({}, ["x"]), ({"__name__": 5}, ["x"]), ({"__name__": "sklearn.callback._context"}, [])]
+)
+def test_who_draws(module, told):
+    """Code that belongs to no module draws for a result; what sklearn draws for its callbacks is its own business."""
+    entropy = Entropy(lambda file: True)
+    exec("drawn('x', 1)", {"drawn": entropy.drawn, **module})
+    assert told == entropy.volatile
 
 
 def test_what_rich_draws():
