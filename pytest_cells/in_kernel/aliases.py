@@ -11,6 +11,7 @@ from typing import Any
 
 from . import arrays
 from .classes import (
+    ATOMS,
     GETSET,
     NOT_IN_CLASSES,
     SLOT,
@@ -32,7 +33,6 @@ __builtins__ = PRIVATE_BUILTINS
 
 _referents = collector.get_referents
 _clock = time.monotonic
-_ATOMS = frozenset(map(id, (int, str, float, bool, type(None), bytes, complex, type(Ellipsis))))
 _MOST_MET = 2_000_000
 """How many objects the search for aliases of a value without a digest may meet."""
 _MEETING_COSTS = 50
@@ -103,7 +103,7 @@ class Aliases:
             more: list[Any] = []
             for item in level:
                 kind = id(type(item))
-                if kind in _ATOMS or id(item) in seen:
+                if kind in ATOMS or id(item) in seen:
                     continue
                 seen.add(id(item))
                 way = self._ways.get(kind)
@@ -123,7 +123,7 @@ class Aliases:
                     raise Opaque("too large")
             for start in range(0, len(go), 1024):
                 found = _referents(*go[start : start + 1024])
-                if len(found) < 256 or not self._walk.kinds(found) <= _ATOMS:
+                if len(found) < 256 or not self._walk.kinds(found) <= ATOMS:
                     more += found
             level = more
         self._walk.part.size += _MEETING_COSTS * len(seen)

@@ -24,6 +24,8 @@ MANAGED_DICT, MADE_AT_RUN_TIME = 1 << 4, 1 << 9
 SLOT = types.MemberDescriptorType
 GETSET = types.GetSetDescriptorType
 
+ATOMS = frozenset(map(id, (int, str, float, bool, type(None), bytes, complex, type(Ellipsis))))
+"""The types, by their ids, whose values hold nothing and cannot be changed."""
 NOT_IN_CLASSES = frozenset(
     [
         "__slotnames__",

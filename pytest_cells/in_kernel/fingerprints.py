@@ -28,6 +28,7 @@ from . import arrays
 from .aliases import Aliases
 from .arrays import within
 from .classes import (
+    ATOMS,
     MADE_AT_RUN_TIME,
     NOT_IN_CLASSES,
     bases_of,
@@ -90,9 +91,8 @@ _DEEPEST_SETS = 20
 _SHIFT = 40
 _MASK = (1 << _SHIFT) - 1
 
-_ATOMS = frozenset(map(id, (int, str, float, bool, type(None), bytes, complex, type(Ellipsis))))
 _TUPLE, _LIST, _DICT = id(tuple), id(list), id(dict)
-_ATOMS_AND_TUPLES = _ATOMS | {_TUPLE}
+_ATOMS_AND_TUPLES = ATOMS | {_TUPLE}
 
 _OPAQUE_BASES = {
     ("matplotlib.artist", "Artist"): None,
@@ -350,7 +350,7 @@ class _Walk:
         found: list[Component] = []
         for number, name in enumerate(self.names):
             value = self.bound[name]
-            if id(type(value)) in _ATOMS:
+            if id(type(value)) in ATOMS:
                 data = _dumps(value, 2)
                 found.append(Component((name,), letter + once_hex(data), len(data)))
             else:
@@ -598,7 +598,7 @@ class _Walk:
         """Write many atoms of one kind, each piece while the processor has it near; write nothing of others."""
         size = len(items)
         first = type(items[0]) if size > _MANY else None
-        if id(first) not in _ATOMS:
+        if id(first) not in ATOMS:
             return False
         quiet, once, written, hashed = self.types_hash_quietly(), self.hashing.once, 8 * size, []
         for start in range(0, size, _CHUNK):
@@ -666,7 +666,7 @@ class _Walk:
     def _by_kinds(self, items: Any) -> None:
         """Write which item is of which kind, and then the items of each kind."""
         order: dict[int, int] = {}
-        codes = [order.setdefault(0 if kind in _ATOMS else kind, len(order)) for kind in map(id, map(type, items))]
+        codes = [order.setdefault(0 if kind in ATOMS else kind, len(order)) for kind in map(id, map(type, items))]
         groups: list[list[Any]] = [[] for _ in order]
         for code, item in zip(codes, items):
             groups[code].append(item)
@@ -698,7 +698,7 @@ class _Walk:
     def _dicts(self, items: Any) -> None:
         keys = list(chain.from_iterable(items))
         kinds = self.kinds(keys)
-        if kinds <= _ATOMS and not (id(str) in kinds and "__name__" in {*keys}) and self._all_first(items):
+        if kinds <= ATOMS and not (id(str) in kinds and "__name__" in {*keys}) and self._all_first(items):
             self._flat(b"D", items, [keys, list(chain.from_iterable(map(dict.values, items)))])
         else:
             self.out.append(SEQUENCE + b"\2" + _dumps(len(items), 2))
@@ -756,7 +756,7 @@ class _Walk:
         """Write keys and values (the walk's own lists) in order."""
         self.part.size += 64 + 32 * len(keys)
         kinds = self.kinds(keys)
-        if kinds <= _ATOMS and self.kinds(values) <= _ATOMS:
+        if kinds <= ATOMS and self.kinds(values) <= ATOMS:
             self.out.append(MAPPING + b"\0" + _dumps(len(keys), 2))
             if len(keys) < _CHUNK:
                 self.out.append(_dumps((keys, values), 2))
@@ -765,7 +765,7 @@ class _Walk:
                 self._dump(keys)
                 self._dump(values)
             return
-        if kinds <= _ATOMS and len(values) < 64:
+        if kinds <= ATOMS and len(values) < 64:
             self.out.append(MAPPING + b"\2" + _dumps(keys, 2))
             self.few(values)
         else:
@@ -787,7 +787,7 @@ class _Walk:
 
     def few(self, values: "list[Any]") -> None:
         """Write a few values, the walk's own list, the atoms among them at once."""
-        places = [place for place, value in enumerate(values) if id(type(value)) not in _ATOMS]
+        places = [place for place, value in enumerate(values) if id(type(value)) not in ATOMS]
         inner = [values[place] for place in places]
         for place in places:
             values[place] = None
@@ -1168,7 +1168,7 @@ def _cell() -> Any:
 def _plain(walk: _Walk, items: Any, kinds: "set[int]") -> bool:
     """Tell whether items are atoms, or tuples of atoms, a few levels deep."""
     for _ in range(4):
-        if kinds <= _ATOMS:
+        if kinds <= ATOMS:
             return True
         if not kinds <= _ATOMS_AND_TUPLES:
             return False
