@@ -21,12 +21,12 @@ from .classes import (
     mro_of,
     name_of,
     qualname_of,
-    text_or_empty,
 )
 from .codes import UnknownConstant
 from .layouts import IMMUTABLE
 from .own_code import Cached, OwnCode, inside
 from .tokens import Opaque
+from .unsteady import text_of
 from .versions import PRIVATE_BUILTINS, collector
 
 __builtins__ = PRIVATE_BUILTINS
@@ -144,7 +144,7 @@ class Aliases:
         for base in mro:
             if id(base) in _WAYS_OF_BASES:
                 return _WAYS_OF_BASES[id(base)]
-        module, name = text_or_empty(module_of(kind)), name_of(kind)
+        module, name = text_of(module_of(kind)), name_of(kind)
         if (module, name) in IMMUTABLE and module != "typing":
             return _THROUGH
         if module.partition(".")[0] in _MACHINERY:
@@ -167,7 +167,7 @@ class Aliases:
                 self._walk.touch(item)
                 return [members]
             else:
-                self._walk.refer_module(text_or_empty(dict.get(members, "__name__")))
+                self._walk.refer_module(text_of(dict.get(members, "__name__")))
         elif way == _A_FUNCTION:
             return self._from_function(item)
         elif way == _A_CLASS:

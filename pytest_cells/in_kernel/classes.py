@@ -47,8 +47,3 @@ def dict_getter(mro: "tuple[Any, ...]") -> Any:
         if type(found) is GETSET:
             return found.__get__
     return None
-
-
-def text_or_empty(value: Any) -> str:
-    """Return what ought to be a text; an empty one where it is something else."""
-    return value if type(value) is str else ""

@@ -39,7 +39,6 @@ from .classes import (
     mro_of,
     name_of,
     qualname_of,
-    text_or_empty,
 )
 from .codes import Codes, UnknownConstant
 from .layouts import Layout
@@ -74,7 +73,7 @@ from .tokens import (
     Token,
     refusal,
 )
-from .unsteady import is_unsteady
+from .unsteady import is_unsteady, text_of
 from .versions import collector
 
 globals()["__builtins__"] = dict(vars(builtins))  # a notebook may replace what it likes
@@ -802,7 +801,7 @@ class _Walk:
         module = sys.modules.get(name) if type(name) is str else None
         if module is None or not within(types.ModuleType, mro_of(type(module))) or module_dict_of(module) is not item:
             return None  # of a module that is gone; its id may be another dict's now
-        return text_or_empty(name)
+        return text_of(name)
 
     def refer_module(self, name: str) -> None:
         self.part.modules.add(name)
@@ -1014,7 +1013,7 @@ class _Walk:
         """Write a function that Cython made: compiled, so that its name tells all."""
         module, path = item.__module__, item.__qualname__
         token = self.by_name(item, module, path) or self.by_name(item, module, item.__name__)
-        self.out.append(token or BUILTIN + _dumps((text_or_empty(module), text_or_empty(path)), 2))
+        self.out.append(token or BUILTIN + _dumps((text_of(module), text_of(path)), 2))
 
     def _method_wrapper(self, item: Any) -> None:
         self.out.append(BUILTIN + _dumps(item.__name__, 2))
@@ -1036,13 +1035,13 @@ class _Walk:
         """Return the token of a class that a module holds; None for others."""
         known = self._class_tokens.get(id(kind))
         if known is None and id(kind) not in self._class_tokens:
-            known = self.by_name(kind, text_or_empty(module_of(kind)), qualname_of(kind))
+            known = self.by_name(kind, text_of(module_of(kind)), qualname_of(kind))
             if known is None and not flags_of(kind) & MADE_AT_RUN_TIME:  # such as NoneType, which has no name
-                known = BY_NAME + _dumps((text_or_empty(module_of(kind)), qualname_of(kind)), 2)
+                known = BY_NAME + _dumps((text_of(module_of(kind)), qualname_of(kind)), 2)
             self.keep.append(kind)
             self._class_tokens[id(kind)] = known
         if known is not None:
-            self.part.packages.add(text_or_empty(module_of(kind)).partition(".")[0])
+            self.part.packages.add(text_of(module_of(kind)).partition(".")[0])
         return known
 
     def _class(self, kind: Any) -> None:
@@ -1053,7 +1052,7 @@ class _Walk:
         if self.cut(kind, name_of(kind)) or self._cut_by_path(kind, qualname_of(kind)) or not self.first(kind):
             return
         self.part.size += 1000
-        told = (name_of(kind), qualname_of(kind), text_or_empty(module_of(kind)))
+        told = (name_of(kind), qualname_of(kind), text_of(module_of(kind)))
         self.out.append(CLASS + _dumps(told, 2))
         members = members_of(kind)
         keys = [key for key in members if type(key) is str and key not in NOT_IN_CLASSES]
@@ -1078,7 +1077,7 @@ class _Walk:
         known = arrays.handler(self, kind, mro)
         if known is not None:
             return known
-        names = [(text_or_empty(module_of(base)), name_of(base)) for base in mro]
+        names = [(text_of(module_of(base)), name_of(base)) for base in mro]
         if names[0] not in _IN_MEMORY:
             for base in names:
                 if base in _OPAQUE_BASES:
@@ -1188,7 +1187,7 @@ def _registered(kind: Any, members: Any) -> "list[Any]":
         return []
     found = [reference() for reference in abc._get_dump(kind)[0]]
     kept = [other for other in found if other is not None]
-    return sorted(kept, key=lambda other: (text_or_empty(module_of(other)), qualname_of(other)))
+    return sorted(kept, key=lambda other: (text_of(module_of(other)), qualname_of(other)))
 
 
 def _installed(path: str) -> bool:

@@ -19,10 +19,10 @@ from .classes import (
     module_of,
     mro_of,
     name_of,
-    text_or_empty,
     weakrefoffset_of,
 )
 from .tokens import MEMBER, REDUCED, STATE, Items, LeftOut, Opaque, SetItems, Token, refusal
+from .unsteady import text_of
 from .versions import PRIVATE_BUILTINS
 
 __builtins__ = PRIVATE_BUILTINS
@@ -69,7 +69,7 @@ class Layout:
 
     def __init__(self, walk: Any, kind: Any, mro: "tuple[Any, ...]") -> None:
         self.walk, self.kind = walk, kind
-        self.module, self.name = text_or_empty(module_of(kind)), name_of(kind)
+        self.module, self.name = text_of(module_of(kind)), name_of(kind)
         self.package = self.module.partition(".")[0]
         self.core = next(base for base in mro if id(base) in _CORES)
         above = mro[: list(map(id, mro)).index(id(self.core))]
