@@ -93,6 +93,7 @@ def describe_input(name: str) -> str:
         "list": f"what {rest or '.'} holds",
         "envvar": f"environment variable {rest}",
         "slot": f"the state of {rest}",
+        "loaded": f"what was imported of {rest} above",
         "@environment": "the Python environment",
         "@cwd": "the working directory",
         "@setup": "the setup code",

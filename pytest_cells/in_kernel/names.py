@@ -8,6 +8,7 @@ import ast
 import builtins
 import re
 import symtable
+import sys
 from typing import Any
 
 from .unsteady import (
@@ -99,6 +100,8 @@ HARMLESS = {
 """What may be called for its effect alone, by module: it leaves nothing behind that is not observed. None for all."""
 HARMLESS_PACKAGES = frozenset({"networkx", "numpy", "pandas", "scipy", "seaborn", "sklearn", "statsmodels", "xarray"})
 """Packages that may be called for their effect alone, but for setters: what they draw is observed, no more stays."""
+SILENT = (HARMLESS_PACKAGES | {"matplotlib"} | sys.stdlib_module_names) - {"__hello__", "antigravity", "this"}
+"""Packages that show nothing when they are imported for the first time."""
 SETTERS = re.compile(
     r"^_?(?:clear|config|deregister|disable|enable|eval|install|patch|register|reset|set|unregister|use)"
 )

@@ -90,6 +90,8 @@ class Tracer:
         """What functions of the notebook may ask that gives something else in every run, by their names."""
         self._words: dict[str, set[str]] = {}
         """The words of the cells that define functions and classes, by the names of those."""
+        self._imports: dict[str, set[str]] = {}
+        """What those cells import, likewise."""
         self._modules, self._libraries = _prepared.pop() if _prepared else _first_look()
         self._libraries.settle()
         self._told_lookups: frozenset[str] = sys.stdlib_module_names
@@ -184,6 +186,7 @@ class Tracer:
         touched, components = {*closure, *written}, around
         self._judge_effects(found, touched, components, record)
         self._judge_steadiness(found, touched, components, record)
+        record["first"], record["again"] = self._imported(found, _codes(touched, components), record["modules"])
         if record.pop("held", False):
             unseen = sorted(name for name in touched if name in components and components[name].digest is None)
             record["volatile"].extend("it may write to a file that stays open (%s)" % name for name in unseen[:1])
@@ -414,6 +417,20 @@ class Tracer:
                 record["volatile"].append("it may call %s, which uses the clock" % word)
         for name in found.inner:
             self._words.setdefault(name, set()).update(found.words)
+            self._imports.setdefault(name, set()).update(found.imports)
+
+    def _imported(self, found: Any, codes: "set[str]", new: "list[str]") -> "tuple[dict[str, str], list[str]]":
+        """Return the packages that the cell imports and that may show something the first time.
+
+        By name what the cell was the first to load of each, and those of which there was nothing left to load.
+        """
+        names = found.imports.union(*(self._imports.get(code, _NO_WORDS) for code in codes))
+        packages = {name.partition(".")[0] for name in names} - reading.SILENT - {""}
+        first: dict[str, list[str]] = {}
+        for module in new if packages else ():
+            if (package := module.partition(".")[0]) in packages:
+                first.setdefault(package, []).append(module)
+        return {package: " ".join(modules) for package, modules in first.items()}, sorted(packages - first.keys())
 
     def _is_unsteady(self, path: "tuple[str, ...]", variables: "dict[str, Any]") -> bool:
         if path == NOW:

@@ -339,6 +339,9 @@ class TracedKernel(LiveKernel):
                 and state.version(f"var:{name}") != ABSENT
             ):
                 return f"cell {cell.label} imported {name.partition(':')[0]}, whose state was not brought back"
+        for name in record.first:
+            if state.version(f"loaded:{name}") != ABSENT:
+                return f"cell {cell.label} imported {name} for the first time, which a cell above had done"
         for name, version in record.reads.items():
             wanted = state.version(f"var:{name}")
             there = ABSENT if version is None else self._held.get(name, "") if version.startswith("?") else version
@@ -363,7 +366,8 @@ class TracedKernel(LiveKernel):
             record = msgspec.structs.replace(record, barrier=[*record.barrier, "it failed"])
         if cell.directives.cache_anyway:
             record = msgspec.structs.replace(record, volatile=[])
-        inputs = inputs_of(record, state, static, self._settings.rootdir)
+        shows = any(output["output_type"] in ("stream", "display_data") for output in outcome.outputs)
+        inputs = inputs_of(record, state, static, self._settings.rootdir, shows=shows)
         lookup = self._traces.lookup(cell)
         nonce = str(time.time_ns()) if record.volatile and record.barrier else ""
         writes = writes_of(record, lookup, inputs, self._settings.rootdir, nonce)

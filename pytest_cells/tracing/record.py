@@ -2,7 +2,8 @@
 
 Names of inputs, beside those of `cache/keys.py`: `var:NAME` a variable; `alone:NAME` which others share mutable
 objects with a variable that the cell overwrites; `path:FILE` a file's bytes, `list:FOLDER` what a folder holds;
-`envvar:NAME` an environment variable; `slot:NAME` ambient state; `@history` the last barrier above; `@chain`
+`envvar:NAME` an environment variable; `slot:NAME` ambient state; `loaded:NAME` what cells above have loaded of a
+package that may show something when it is imported for the first time; `@history` the last barrier above; `@chain`
 everything above, which barriers depend on; `@sources` the text of all cells above.
 """
 
@@ -55,6 +56,10 @@ class Record(msgspec.Struct, frozen=True):
     slot_states: dict[str, str] = msgspec.field(default_factory=dict)
     """Base64 of what sets a slot that was written, where it can be set."""
     modules: list[str] = msgspec.field(default_factory=list)
+    first: dict[str, str] = msgspec.field(default_factory=dict)
+    """By package that it imports, the modules of it that no cell had loaded, where importing may show something."""
+    again: list[str] = msgspec.field(default_factory=list)
+    """Such packages of which there was nothing left to load."""
     unwatched: str | None = None
     """Why readers and writers outside Python cannot be seen, where that is so."""
     own: list[str] = msgspec.field(default_factory=list)
@@ -77,8 +82,13 @@ def read_record(told: Json | None) -> Record | None:
         return None
 
 
-def inputs_of(record: Record, state: State, static: Mapping[str, Version], rootdir: Path) -> dict[str, Version]:
-    """Return all inputs of a cell: what is known of it without running it, and what was observed."""
+def inputs_of(
+    record: Record, state: State, static: Mapping[str, Version], rootdir: Path, *, shows: bool = False
+) -> dict[str, Version]:
+    """Return all inputs of a cell: what is known of it without running it, and what was observed.
+
+    `shows` tells whether it showed something, which a package may have done that it was the first to import.
+    """
     inputs = dict(static)
     for name in record.reads:
         inputs[f"var:{name}"] = state.version(f"var:{name}")
@@ -93,6 +103,10 @@ def inputs_of(record: Record, state: State, static: Mapping[str, Version], rootd
         inputs[f"slot:{slot}"] = state.version(f"slot:{slot}")
     for name in record.own:
         inputs[f"module:{name}"] = state.version(f"module:{name}")
+    for name in (*record.first, *record.again):
+        loaded = state.version(f"loaded:{name}")
+        if loaded != ABSENT or (shows and name in record.first):
+            inputs[f"loaded:{name}"] = loaded
     if record.barrier:
         inputs[CHAIN] = state.version(CHAIN)
     return inputs
@@ -112,6 +126,9 @@ def writes_of(
         writes[f"envvar:{name}"] = ABSENT if value is None else value_digest(value)
     for slot, version in record.slot_writes.items():
         writes[f"slot:{slot}"] = version
+    for name, modules in record.first.items():
+        if (loaded := inputs.get(f"loaded:{name}")) is not None:
+            writes[f"loaded:{name}"] = digest_of([loaded, modules])
     if record.barrier:
         writes[HISTORY] = key
     return writes

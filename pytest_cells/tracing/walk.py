@@ -14,7 +14,7 @@ from pytest_cells.model import Cell, KernelIdentity, Notebook
 from pytest_cells.plan import State
 from pytest_cells.tracing.record import CHAIN, alone_version, value_digest
 
-RUNG = "traces 6"
+RUNG = "traces 7"
 """Part of every lookup key: what is observed. A change of that makes a new number, and old traces are misses."""
 SOURCES = "@sources"
 START: Version = digest_of("start")
@@ -155,7 +155,7 @@ class TraceWalk:
         kind, _, rest = name.partition(":")
         if kind == "alone":
             return alone_version(rest, state)
-        if kind == "var":
+        if kind in ("var", "loaded"):
             return ABSENT
         if name == SOURCES:
             above = self.notebook.cells[: cell.index + 1]

@@ -2755,6 +2755,33 @@ NOTICING = (
         seen_by_chain=False,
     ),
 )
+SPEAKS = {"speaks.py": "print('spoken')\n"}
+FIRST_IMPORTS = (
+    edit("imported twice", ["import this", "import this"], {}),
+    cells("first import removed", ["import this", "x = 1", "import this"], ["x = 1", "import this"]),
+    cells("first import added", ["x = 1", "import this"], ["import this", "x = 1", "import this"]),
+    cells(
+        "first import in a function",
+        ["def f(): import speaks", "f()", "f()"],
+        ["def f(): import speaks", "f()", "x = 1", "f()", "f()"],
+        files=SPEAKS,
+    ),
+    edit(
+        "imported twice, first cell edited",
+        ["import this", "import this", "y = 1"],
+        {0: "import this\nx = 1"},
+        cached=[2],
+    ),
+    edit("imported twice, second cell edited", ["import this", "import this"], {1: "import this\nx = 1"}),
+    cells(
+        "part of a package imported twice",
+        ["import parts", "from parts import speaks", "from parts import speaks"],
+        ["import parts", "from parts import speaks"],
+        files={"parts/__init__.py": "", "parts/speaks.py": "print('spoken')\n"},
+    ),
+    edit("silent library imported again", ["import json\nprint(1)", "import json\nprint(2)"], {0: "x = 1"}, cached=[1]),
+)
+"""What a library shows only when it is imported for the first time."""
 HELD = tuple(
     edit(f"held: {name}", [first, source], unstable=[1], rerun=[1], seen_by_chain=False)
     for name, first, source in (
@@ -2784,4 +2811,5 @@ PAIRS: tuple[Pair, ...] = (
     *VOLATILE,
     *NOTICING,
     *HELD,
+    *FIRST_IMPORTS,
 )

@@ -1621,5 +1621,13 @@ LEFT = (
         (Change("tracer.py", " and not sets and _is_function(name, rest):", ":"),),
         ("method of what a library holds",),
     ),
+    Rule(
+        "first imports",
+        "Which packages a cell was the first to load, of those that it imports by name and that may show something then",
+        "``sys.modules`` before and after; it counts where the cell shows something",
+        "what a library shows that no cell imports by name is not seen",
+        (Change("tracer.py", '- reading.SILENT - {""}', "- names"),),
+        ("imported twice", "first import removed"),
+    ),
 )
 RULES: tuple[Rule, ...] = (*NAMES, *VALUES, *FILES, *AMBIENT, *REPEATED, *CODE, *LEFT)
