@@ -110,12 +110,16 @@ class Shared:
         for value in compress(values, map(by_name.__contains__, kinds)):
             if not self._goes_by_name(value):
                 wanted.add(id(value))
+        self.look()
+        return not wanted.isdisjoint(self._held)
+
+    def look(self) -> None:
+        """See what modules hold, once."""
         if not self._held:
             self._held = {id(self._namespace)}
             for _, variables in self._modules():
                 self._held.add(id(variables))
                 self._held.update(map(id, list(variables.values())))
-        return not wanted.isdisjoint(self._held)
 
     @property
     def places(self) -> "dict[int, tuple[str, str]]":

@@ -11,9 +11,12 @@ import io
 import pickle
 import struct
 import sys
+import time
 import warnings
 from collections.abc import Container, Iterable
 from importlib.util import MAGIC_NUMBER
+from itertools import repeat
+from operator import is_
 from typing import Any
 
 from . import rebuild
@@ -21,7 +24,7 @@ from .reducers import Judge, Shared
 from .refusals import Refused
 from .versions import collector as _collector
 
-__all__ = ["Shared", "Unpicklable", "Unreadable", "dump", "load"]
+__all__ = ["Shared", "Unpicklable", "Unreadable", "dump", "is_plain", "load"]
 
 FORMAT = 1
 _MAGIC = b"PYCS" + struct.pack("<H", FORMAT) + MAGIC_NUMBER
@@ -33,6 +36,7 @@ _set_limit, _get_limit = sys.setrecursionlimit, sys.getrecursionlimit
 _SILENT = ("ignore", None, Warning, None, 0)
 _BytesIO = io.BytesIO
 _update = dict.update
+_clock = time.thread_time
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 _ATOMS = frozenset(map(id, _PLAIN))
 
@@ -51,8 +55,11 @@ def dump(
     cuts: "Container[str]",
     max_bytes: int,
     shared: "Shared | None" = None,
+    max_s: float = 3600.0,
 ) -> bytes:
     """Return the values of some names, all of them bound, as one snapshot of at most `max_bytes`.
+
+    Pickling is given up after about `max_s` of this thread's own time, in s.
 
     `cuts` are names of functions and classes that are bound under their own name: what is not among `names`
     is referred to. `shared` is a Shared that was made since the last cell ran, and can serve many dumps.
@@ -62,9 +69,10 @@ def dump(
     values = [namespace[name] for name in ordered]
     known = set(ordered)
     referred = {id(value): name for name, value in namespace.items() if name in cuts and name not in known}
+    limits = max_bytes, max_s
     try:
         with _quiet():
-            reason, content = _dump(namespace, ordered, values, referred, max_bytes, shared)
+            reason, content = _dump(namespace, ordered, values, referred, limits, shared)
     finally:
         del values, referred
     if content is None:
@@ -90,21 +98,21 @@ def _dump(
     names: "tuple[str, ...]",
     values: "list[Any]",
     referred: "dict[int, str]",
-    max_bytes: int,
+    limits: "tuple[int, float]",
     shared: "Shared | None",
 ) -> "tuple[str, bytes | None]":
     """Return what is wrong, or the snapshot. What modules hold is found by what was met, and then left to them."""
     if all(map(_atom, values)):
-        return _written(namespace, names, values, referred, max_bytes, None)
+        return _written(namespace, names, values, referred, limits, None)
     shared = shared or Shared(namespace)
-    if all(map(_flat, values)):
+    if all(map(is_plain, values)):
         find = _finder(shared.places) if shared.holds(values) else None
-        return _written(namespace, names, values, referred, max_bytes, find)
+        return _written(namespace, names, values, referred, limits, find)
     met: list[Any] = []
     try:
-        found = _written(namespace, names, values, referred, max_bytes, met.append)
+        found = _written(namespace, names, values, referred, limits, met.append)
         if shared.holds(met):
-            found = _written(namespace, names, values, referred, max_bytes, _finder(shared.places))
+            found = _written(namespace, names, values, referred, limits, _finder(shared.places))
         return found
     finally:
         met.clear()
@@ -114,14 +122,19 @@ def _atom(value: Any) -> bool:
     return any(type(value) is kind for kind in _PLAIN)
 
 
-def _flat(value: Any) -> bool:
-    """Tell whether a value holds nothing but atoms."""
+def is_plain(value: Any) -> bool:
+    """Tell whether a value is an atom, or a container of Python's own that holds nothing else."""
     kind = type(value)
     if kind is dict:
-        return _ATOMS.issuperset(map(id, map(type, value))) and _ATOMS.issuperset(map(id, map(type, value.values())))
-    return _atom(value) or (
-        (kind is list or kind is tuple or kind is set) and _ATOMS.issuperset(map(id, map(type, value)))
-    )
+        return _all_atoms(value) and _all_atoms(value.values())
+    return _atom(value) or ((kind is list or kind is tuple or kind is set) and _all_atoms(value))
+
+
+def _all_atoms(values: "Iterable[Any]") -> bool:
+    """Tell whether all are atoms: fast where they are of one kind, and by identity, since a metaclass may compare."""
+    kind = next(map(type, values), int)
+    alike = id(kind) in _ATOMS and all(map(is_, map(type, values), repeat(kind)))
+    return alike or _ATOMS.issuperset(map(id, map(type, values)))
 
 
 def _written(
@@ -129,7 +142,7 @@ def _written(
     names: "tuple[str, ...]",
     values: "list[Any]",
     referred: "dict[int, str]",
-    max_bytes: int,
+    limits: "tuple[int, float]",
     find: Any,
 ) -> "tuple[str, bytes | None]":
     """Return what is wrong, or the snapshot; `find` is told of each object, and may say where it is held.
@@ -138,13 +151,13 @@ def _written(
     """
     writer = None
     try:
-        writer = _Writer(Judge(namespace, referred), find, max_bytes)
+        writer = _Writer(Judge(namespace, referred), find, limits)
         writer.write(names, values)
         return "", writer.content()
     except Refused as problem:
         return "holds %s" % problem, None
-    except _TooLarge:
-        return "larger than %d bytes" % max_bytes, None
+    except _TooLarge as problem:
+        return str(problem), None
     except RecursionError:
         return "nested too deeply", None
     except Exception as problem:
@@ -178,8 +191,9 @@ class _Wrong(Exception):
 class _Writer:
     """One snapshot that is being made."""
 
-    def __init__(self, judge: Judge, find: Any, max_bytes: int) -> None:
-        self._judge, self._left = judge, max_bytes
+    def __init__(self, judge: Judge, find: Any, limits: "tuple[int, float]") -> None:
+        """Begin; `limits` are the most bytes and the most of this thread's time, in s."""
+        self._judge, self._limits, self._spent, self._began = judge, limits, 0, _clock()
         self._file = _BytesIO()
         self._buffers: list[tuple[Any, bool]] = []
         self._pickler: Any = _Pickler(_Limited(self._file, self._spend), 5, buffer_callback=self._keep)
@@ -207,9 +221,11 @@ class _Writer:
         self._judge.close()
 
     def _spend(self, size: int) -> None:
-        self._left -= size
-        if self._left < 0:
-            raise _TooLarge
+        self._spent += size
+        if self._spent > self._limits[0]:
+            raise _TooLarge("larger than %d bytes" % self._limits[0])
+        if _clock() - self._began > self._limits[1]:
+            raise _TooLarge("too slow to be worth it")
 
     def _keep(self, buffer: Any) -> bool:
         raw = buffer.raw()

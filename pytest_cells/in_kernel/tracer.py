@@ -62,7 +62,9 @@ _NAMED_IN_DATA = (type, types.FunctionType)
 """What pickles hold by its name."""
 _NO_PATHS: "frozenset[tuple[str, ...]]" = frozenset()
 _NO_WORDS: "frozenset[str]" = frozenset()
-_clock = time.perf_counter
+_clock, _own_clock = time.perf_counter, time.thread_time
+_SNAPSHOT_SHARE = 0.05
+"""Of the time that a cell took, so much at most goes into pickling what it made; about as much into reading it back."""
 
 
 class Tracer:
@@ -200,7 +202,7 @@ class Tracer:
             self._late_effects.setdefault(name, []).extend(effects)
         for name, paths in found.unsteady.items():
             self._unsteady_paths.setdefault(name, set()).update(paths)
-        if ok and not record["volatile"] and wishes.get("folder") and spent_s >= wishes.get("snapshot_s", 0.1):
+        if ok and not record["volatile"] and wishes.get("folder") and spent_s >= wishes.get("snapshot_s", 0.2):
             record["snapshots"] = self._snapshots(written & bound.keys(), after, spent_s, wishes)
         record["lookups"] = self._new_lookups()
 
@@ -578,34 +580,40 @@ class Tracer:
         self, written: "set[str]", after: "dict[str, Any]", spent_s: float, wishes: "dict[str, Any]"
     ) -> "list[dict[str, Any]]":
         """Dump what the cell made, where that costs less than making it again."""
-        from .snapshots import Shared, Unpicklable, dump
+        from .snapshots import Shared, Unpicklable, dump, is_plain
 
         taken = []
         shared: Any = None
+        left_s = _SNAPSHOT_SHARE * spent_s
         for component in {after[name].names: after[name] for name in sorted(written) if name in after}.values():
-            bytes_within = wishes.get("bytes_per_s", 200e6) * spent_s
-            limit = int(min(wishes.get("max_bytes", 1 << 30), bytes_within))
+            limit = int(min(wishes.get("max_bytes", 1 << 30), wishes.get("bytes_per_s", 50e6) * spent_s))
             if component.digest is None or component.codes or component.dynamic or component.size > limit:
                 continue
             if component.modules or any(":" in name for name in component.names):
                 continue  # importing again is the cell's own business
+            if shared is None:
+                shared = Shared(self._namespace)
+                shared.look()
+            began = _own_clock()
             try:
-                shared = shared or Shared(self._namespace)
-                content = dump(self._namespace, component.names, component.cuts, limit, shared)
-                same = self._comes_back(component, content)
+                content = dump(self._namespace, component.names, component.cuts, limit, shared, left_s)
             except Unpicklable:
                 continue
-            if not same:
-                continue
-            taken.append(self._kept(component, content, wishes["folder"]))
+            finally:
+                left_s -= _own_clock() - began
+            if all(is_plain(self._namespace[name]) for name in component.names) or self._comes_back(component, content):
+                taken.append(self._kept(component, content, wishes["folder"]))
         return taken
 
     def _comes_back(self, component: Any, content: bytes) -> bool:
         """Tell whether what was dumped is the same when it is loaded."""
-        from .snapshots import load
+        from .snapshots import Unreadable, load
 
         aside = {name: self._namespace[name] for name in component.cuts if name in self._namespace}
-        load(aside, content)
+        try:
+            load(aside, content)
+        except Unreadable:
+            return False
         again = self._walker.beside(aside).walk(component.names)
         return len(again) == 1 and bool(again[0].digest == component.digest)
 

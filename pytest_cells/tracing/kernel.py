@@ -29,7 +29,7 @@ from pytest_cells.tracing.seal import Sealer
 from pytest_cells.tracing.walk import Step, TraceWalk
 from pytest_cells.tracing.way import Replay, Restore, Way, find_way, reachable, states_of_modules
 
-SNAPSHOT_S = 0.1
+SNAPSHOT_S = 0.2
 """A cell that took longer than this may leave snapshots of what it made."""
 UNOBSERVED = "the agent could not observe it"
 

@@ -205,6 +205,22 @@ def test_nothing_of_the_process_is_changed() -> None:
         sys.setrecursionlimit(limit)
 
 
+PLAIN = ([], [1, 2], [1, 2.5, "a", None, True], (1, b"x"), {"a": 1, 2: "b"}, {1, 2}, 5)
+NOT_PLAIN = ([1, []], {"a": []}, {(): 1}, [1, type("N", (int,), {})(2)], type("L", (list,), {})([1]), frozenset([1]))
+
+
+def test_plain_values() -> None:
+    """Only what surely comes back as it was is taken for plain, since nobody looks at it again."""
+    assert all(map(snapshots.is_plain, PLAIN))
+    assert not any(map(snapshots.is_plain, NOT_PLAIN))
+
+
+def test_a_dump_that_takes_too_long_is_given_up() -> None:
+    """What a cell made is made again where pickling it would take as long as the cell."""
+    with pytest.raises(snapshots.Unpicklable, match="too slow"):
+        snapshots.dump({"a": list(range(100_000))}, ["a"], (), 1 << 30, None, 0.0)
+
+
 def test_places_are_looked_for_only_where_something_has_one() -> None:
     """To find what all modules hold takes as long as many cells: it is done for those whose values may be among it."""
     pandas = pytest.importorskip("pandas")
