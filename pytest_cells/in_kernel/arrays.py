@@ -22,6 +22,8 @@ _PARTS = ("_ndarray", "_data", "_mask", "_left", "_right", "_sparse_values", "_s
 """The attributes of pandas' extension arrays that hold their contents."""
 _NOT_OF_THE_VALUE = frozenset(["_mgr", "_item_cache", "_cacher", "_is_copy", "_flags", "_attrs", "_typ"])
 _ROWS_AT_ONCE = 16
+_ARRAY_COSTS = 6000
+"""So many estimated bytes could be walked while one array, index or block is, however small it is."""
 
 
 class Span:
@@ -121,6 +123,7 @@ def _array(walk: Any, item: Any) -> None:
         plain = array.view(item, array)
         walk.out.append(_SUBCLASS)
         walk.push([type(item), _attributes(item)])
+    walk.part.size += _ARRAY_COSTS
     _span(walk, plain, pandas=False)
     base = array.base.__get__(item)
     while base is not None and within(array, mro_of(type(base))):
@@ -304,6 +307,7 @@ def _rows(walk: Any, values: Any) -> "list[Any]":
             return [Frozen(values)]
         kind = "%s %s" % (type(values).__name__, values.dtype)
         values = inner
+    walk.part.size += _ARRAY_COSTS
     _span(walk, values, pandas=True)
     if values.dtype.char not in _RAW:
         return [Frozen(row) for row in values]
@@ -334,6 +338,7 @@ def _extension_itself(walk: Any, item: Any) -> None:
 
 def frozen(walk: Any, item: Frozen) -> None:
     """Write an array, an index or an extension array that a pandas object holds."""
+    walk.part.size += _ARRAY_COSTS
     value, pandas = item.value, item.pandas
     array, index, many, ranges = _of("numpy", "ndarray")[0], *_of("pandas", "Index", "MultiIndex", "RangeIndex")
     if type(value) is array:

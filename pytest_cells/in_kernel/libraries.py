@@ -89,6 +89,8 @@ class Libraries:
             return
         self._count = len(sys.modules)
         first = len(self._entries)
+        classes: dict[int, Any] = {}
+        """By their ids: most are held by several modules."""
         for name, module in list(sys.modules.items()):
             if name in self._seen or not isinstance(module, types.ModuleType):
                 continue
@@ -98,11 +100,12 @@ class Libraries:
                 continue
             held = _get_module_dict(module, "__dict__")
             self._watch(name, held)
-            for value in list(held.values()):
-                if isinstance(value, type):
-                    self._watch_class(value)
+            classes.update([(id(value), value) for value in list(held.values()) if issubclass(type(value), type)])
+        judged: dict[str, bool] = {}
+        for kind in classes.values():
+            self._watch_class(kind, judged)
         self._versions = self._versions + self._look(first)
-        self._entries[first:] = [(name, held, dict(held)) for name, held, _ in self._entries[first:]]
+        self._entries[first:] = [(name, held, held.copy()) for name, held, _ in self._entries[first:]]
         self._registered = self._abstract_classes()
 
     def changes(self, *, registers: bool = False) -> "list[str]":
@@ -155,11 +158,14 @@ class Libraries:
         ask = getattr(sys.modules.get("_abc"), "get_cache_token", None)
         return ask() if ask is not None else None
 
-    def _watch_class(self, kind: Any) -> None:
+    def _watch_class(self, kind: Any, judged: "dict[str, bool]") -> None:
+        """Watch a class, unless it is of a module that is not watched: `judged` tells of those that were asked for."""
         module = type.__getattribute__(kind, "__dict__").get("__module__")
-        if type(module) is not str or module == "__main__" or self._is_own(module):
+        if type(module) is not str:
             return
-        if module.partition(".")[0] in _NOT_WATCHED:
+        if module not in judged:
+            judged[module] = module.partition(".")[0] not in _NOT_WATCHED and not self._is_own(module)
+        if not judged[module]:
             return
         for held in collector.get_referents(members_of(kind)):  # what stands behind the read-only view
             if type(held) is dict:
