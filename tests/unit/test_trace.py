@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from typing import Any
 
 import pytest
 
@@ -121,6 +123,10 @@ def test_the_key_depends_on_lookup_and_inputs_only() -> None:
     assert FULL.key != Trace("x", FULL.inputs, {}).key
 
 
+class Derived(str):
+    """A text of a class of its own."""
+
+
 def test_digest_of_is_frozen() -> None:
     """The digest of a value never changes, since stored entries lie under it."""
     expected = hashlib.sha256(b'{"a":[1,null,"\xc3\xa9"],"b":{}}').hexdigest()
@@ -130,6 +136,24 @@ def test_digest_of_is_frozen() -> None:
 def test_digest_of_takes_any_text() -> None:
     """A lone surrogate, which JSON allows in a notebook's source, has a digest too, and its own."""
     assert digest_of("\ud800") != digest_of("\ud801")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "".join(map(chr, range(0x3000))),
+        "\ufeff\uffff\U00010000\U0010ffff",
+        "\ud800 beside \u20ac",
+        {"b": 1, "aa": 2, "": 3, "\U00010000": 4, "\uffff": 5, "\x7f": 6},
+        [True, False, None, 0, -1, 2**63, ("a", ["b"]), {"b": {"d": 1, "c": 2}, "a": {}}],
+        {"b": Derived("x"), "a": 1},
+    ],
+    ids=["low characters", "high characters", "a surrogate", "order of keys", "kinds", "a derived class"],
+)
+def test_digest_of_is_that_of_pythons_json(value: Any) -> None:
+    """The digest is that of the bytes that Python's own encoder makes, whichever is used."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() == digest_of(value)
 
 
 def test_digest_bytes() -> None:
