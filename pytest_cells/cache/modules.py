@@ -162,20 +162,22 @@ def _editable(site: Iterable[str]) -> tuple[list[Path], dict[str, list[Path]]]:
     folders: list[Path] = []
     mapped: dict[str, list[Path]] = {}
     for entry in site:
+        names: list[str] = []
         with contextlib.suppress(OSError):
-            for link in os.scandir(entry):
-                if link.is_symlink():  # as flit installs
-                    mapped.setdefault(link.name.split(".")[0], []).append(Path(link.path).resolve())
-        for path in sorted(Path(entry).glob("*.pth")):
-            for line in _lines(path):
+            found = list(os.scandir(entry))
+            names = sorted(each.name for each in found)
+            for link in (each for each in found if each.is_symlink()):  # as flit installs
+                mapped.setdefault(link.name.split(".")[0], []).append(Path(link.path).resolve())
+        for name in (name for name in names if name.endswith(".pth")):
+            for line in _lines(Path(entry, name)):
                 if line and not line.startswith(("#", "import ", "import\t")) and Path(entry, line).is_dir():
                     folders.append(Path(entry, line))
-        for path in sorted(Path(entry).glob("__editable__*_finder.py")):
-            for _, literal in MAPPING.findall("\n".join(_lines(path))):
+        for name in (name for name in names if name.startswith("__editable__") and name.endswith("_finder.py")):
+            for _, literal in MAPPING.findall("\n".join(_lines(Path(entry, name)))):
                 with contextlib.suppress(ValueError, SyntaxError, AttributeError):
-                    for name, places in ast.literal_eval(literal).items():
-                        found = [places] if isinstance(places, str) else places
-                        mapped.setdefault(name.split(".")[0], []).extend(Path(place) for place in found)
+                    for package, places in ast.literal_eval(literal).items():
+                        several = [places] if isinstance(places, str) else places
+                        mapped.setdefault(package.split(".")[0], []).extend(Path(place) for place in several)
     return folders, mapped
 
 

@@ -162,7 +162,7 @@ class Store:
         """
         folder = self._traces(lookup)
         try:
-            names = [entry.name for entry in os.scandir(folder) if entry.name.endswith(".trace")]
+            names = [name for name in os.listdir(folder) if name.endswith(".trace")]  # noqa: PTH208  # texts
         except FileNotFoundError:
             return
         except OSError as error:
@@ -173,7 +173,7 @@ class Store:
         others = [name for name in names if not name.startswith(start)]
         for name in first + others[:CANDIDATES]:
             try:
-                trace = decode_trace(Path(f"{folder}/{name}").read_bytes())
+                trace = decode_trace(_content(f"{folder}/{name}"))
                 if trace.lookup != lookup:
                     raise Damaged("foreign entry")
             except OSError as error:
@@ -184,8 +184,11 @@ class Store:
                 yield trace
 
     def _trace_path(self, trace: Trace) -> Path:
+        return Path(self._trace_name(trace))
+
+    def _trace_name(self, trace: Trace) -> str:
         history = trace.inputs.get(HISTORY, "none")
-        return Path(f"{self._traces(trace.lookup)}/{history[:16]}-{trace.key[:24]}.trace")
+        return f"{self._traces(trace.lookup)}/{history[:16]}-{trace.key[:24]}.trace"
 
     def _traces(self, lookup: str) -> str:
         return f"{self._root}/traces/{lookup[:2]}/{lookup[2:]}"  # a text: a Path of parts takes as long as reading
@@ -262,11 +265,11 @@ class Store:
 
     def touch(self, trace: Trace) -> None:
         """Mark a trace as used, at most once an hour, so that it outlives unused ones."""
-        path = self._trace_path(trace)
+        path = self._trace_name(trace)
         if time.time() - _mtime(path) > 3600:
             kept = [trace.outputs, trace.lookups]
             kept += [artifact.digest for artifact in trace.artifacts.values() if artifact.stored]
-            for used in (path, *(self._blob(digest) for digest in kept if digest)):
+            for used in (Path(path), *(self._blob(digest) for digest in kept if digest)):
                 with contextlib.suppress(OSError):
                     os.utime(used)
 
@@ -324,9 +327,15 @@ def _same_size(path: Path, size: int) -> bool:
         return False
 
 
-def _mtime(path: Path) -> float:
+def _content(path: str) -> bytes:
+    """Return the bytes of a file, of which one is read for each cell. Raises OSError."""
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # a Path and a buffer cost more than the file
+        return file.read()
+
+
+def _mtime(path: Path | str) -> float:
     try:
-        return path.stat().st_mtime
+        return os.stat(path).st_mtime  # noqa: PTH116  # for each cell too
     except OSError:
         return 0.0
 
