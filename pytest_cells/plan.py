@@ -63,13 +63,12 @@ def decide(
     wanted = frozenset(inputs)
     nearest: list[str] | None = None
     for trace in candidates:
-        differing = sorted(
-            name for name in wanted | trace.inputs.keys() if trace.inputs.get(name) != state.version(name)
-        )
+        differing = [name for name, version in trace.inputs.items() if version != state.version(name)]
+        differing += wanted - trace.inputs.keys()
         if not differing:
             return Hit(trace)
         if nearest is None or len(differing) < len(nearest):
-            nearest = differing
+            nearest = sorted(differing)
     if nearest is None:
         return Run(NOTHING_STORED)
     told = dict.fromkeys((describe or describe_input)(name) for name in nearest)

@@ -267,8 +267,8 @@ class NotebookRun:
             return Run("; ".join([self._why(run, decision.reason), *problems]))
         self._spent_ms[cell.index] = decision.trace.duration_ms
         whole = self.settings.kernel.notebook_timeout
-        spent_s = sum(ms for index, ms in self._spent_ms.items() if index <= cell.index) / 1000
-        if whole and spent_s > whole:
+        spent_s = sum(ms for index, ms in self._spent_ms.items() if index <= cell.index) / 1000 if whole else 0.0
+        if spent_s > whole:
             return Run(f"the notebook took {spent_s:.1f} s up to here, longer than its timeout of {whole:g} s")
         limit = self.live.timeout(cell)
         if limit and decision.trace.duration_ms > limit * 1000:

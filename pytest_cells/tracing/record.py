@@ -156,12 +156,12 @@ def members_of(name: str, version: Version) -> tuple[str, ...]:
     return tuple(members.split(",")) if members else (name,)
 
 
-def alone_version(name: str, state: State) -> Version:
+def alone_version(name: str, versions: Mapping[str, Version]) -> Version:
     """Return what of a variable matters to a cell that overwrites it: which other names share mutable objects with it.
 
     Of one that runs code when it is dropped all matters.
     """
-    version = state.versions.get(f"var:{name}", ABSENT)
+    version = versions.get(f"var:{name}", ABSENT)
     if finalizes(version):
         return version
     return ",".join(other for other in members_of(name, version) if other != name)

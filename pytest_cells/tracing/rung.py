@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,13 +65,22 @@ class TracesRung:
     def _decide(self, cell: Cell, problems: list[str]) -> Hit | Run:
         if reason := always_runs(cell):
             return Run(reason)
-        candidates = list(self._store.candidates(self.walk.lookup(cell), "", problems))
-        steady = [trace for trace in candidates if not trace.volatile or cell.directives.cache_anyway]
-        state, static = self.walk.state(cell), self.walk.static(cell)
-        now = static[ENVIRONMENT]
-        decision = decide([trace for trace in steady if trace.inputs.get(ENVIRONMENT) == now], state, static)
+        static = self.walk.static(cell)
+        state, now = self.walk.looked_at(cell, static), static[ENVIRONMENT]
+        candidates: list[Trace] = []
+        steady: list[Trace] = []
+
+        def made_here() -> Iterator[Trace]:
+            for trace in self._store.candidates(self.walk.lookup(cell), "", problems):
+                candidates.append(trace)
+                if not trace.volatile or cell.directives.cache_anyway:
+                    steady.append(trace)
+                    if trace.inputs.get(ENVIRONMENT) == now:
+                        yield trace
+
+        decision = decide(made_here(), state, static)
         if isinstance(decision, Hit):
-            return decision
+            return decision  # of those behind it none was read
         for trace in steady:
             moved = self._moved_here(trace, now)
             if moved is not None and isinstance(decide([moved], state, static), Hit):

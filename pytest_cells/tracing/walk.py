@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from pytest_cells.cache.keys import Inputs, lookup_key
@@ -78,7 +79,9 @@ class TraceWalk:
 
     def versions(self, index: int) -> dict[str, Version]:
         """Return what the cells above a position have left; those that are not known are left out."""
-        start = max((known for known in self._states if known <= index), default=0)
+        start = index
+        while start and start not in self._states:
+            start -= 1
         versions = self._states.get(start, {HISTORY: START, CHAIN: START})
         for position in range(start, index):
             step = self.steps.get(position)
@@ -95,9 +98,12 @@ class TraceWalk:
     def state_at(self, index: int, cell: Cell) -> State:
         """Return the State before a position, as far as a cell can tell."""
         versions = self.versions(index)
-        state = State(lambda name: ABSENT, versions)
-        state.probe = lambda name: self._probe(name, cell, state)
-        return state
+        return State(partial(self._probe, cell, versions), versions)
+
+    def looked_at(self, cell: Cell, static: Mapping[str, Version]) -> State:
+        """Return the State in which a cell finds the notebook and the world, as far as it was looked at."""
+        state = self.state(cell)
+        return State(state.probe, {**state.versions, **static})
 
     def static(self, cell: Cell) -> dict[str, Version]:
         """Return the inputs of a cell that are known without running it, with their Versions of now."""
@@ -140,32 +146,32 @@ class TraceWalk:
         self._states = {index: state for index, state in self._states.items() if index <= cell.index}
         self.steps = {index: step for index, step in self.steps.items() if index <= cell.index}
 
-    def _variable(self, name: str, state: State) -> Version:
+    def _variable(self, name: str, versions: Mapping[str, Version]) -> Version:
         """Return the Version of an environment variable that no cell has written; `*`: of all names there are."""
         environment = self.identity.environment()
         if name == "*":
-            kinds = ((key.partition(":"), version) for key, version in state.versions.items())
+            kinds = ((key.partition(":"), version) for key, version in versions.items())
             written = {found: version for (kind, _, found), version in kinds if kind == "envvar"}
             names = {found for found in environment if written.get(found) != ABSENT}
             names.update(found for found, version in written.items() if version != ABSENT)
             return value_digest("\0".join(sorted(names - TRANSIENT_VARIABLES)))
         return value_digest(environment[name]) if name in environment else ABSENT
 
-    def _probe(self, name: str, cell: Cell, state: State) -> Version:
+    def _probe(self, cell: Cell, versions: Mapping[str, Version], name: str) -> Version:
         kind, _, rest = name.partition(":")
-        if kind == "alone":
-            return alone_version(rest, state)
+        if kind == "slot":
+            return "start"
         if kind in ("var", "loaded"):
             return ABSENT
+        if kind == "alone":
+            return alone_version(rest, versions)
         if name == SOURCES:
             above = self.notebook.cells[: cell.index + 1]
             return digest_of([other.source for other in above if other.index not in self.skipped])
-        if kind == "slot":
-            return "start"
         if kind == "path":
             return self.files.of(str(self.rootdir / rest))
         if kind == "list":
             return listing(str(self.rootdir / rest))
         if kind == "envvar":
-            return self._variable(rest, state)
-        return self.inputs.version(name, self.material(cell))
+            return self._variable(rest, versions)
+        return self.inputs.version(name, self.material(cell) if kind == "key" else {})
