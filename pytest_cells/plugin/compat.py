@@ -41,6 +41,11 @@ def fixture_value(item: Any, name: str) -> Any:
     return item._request.getfixturevalue(name)
 
 
+def path_in_reports(node: pytest.Item | pytest.Collector) -> str:
+    """Return what reports call a node's file, as `Item.location` finds it for each item anew."""
+    return node.session._node_location_to_relpath(node.path)
+
+
 def skipped_here(reason: str) -> BaseException:
     """Return the exception that skips a test, with the test's own place instead of ours."""
     skipped: Any = pytest.skip.Exception(reason)

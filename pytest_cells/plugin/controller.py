@@ -18,7 +18,7 @@ from pytest_cells.errors import CellsError, ExecutorError, SettingsError, StoreE
 from pytest_cells.evaluator import Executor
 from pytest_cells.executors import find_executor
 from pytest_cells.plugin import compat, fixtures, reports
-from pytest_cells.plugin.items import SESSION, CellItem, Order, collect_file, keep_notebooks_whole
+from pytest_cells.plugin.items import SESSION, CellItem, Order, collect_file, find_hooks, keep_notebooks_whole
 from pytest_cells.plugin.summary import Summary
 from pytest_cells.session import Session
 from pytest_cells.settings import KernelSettings, Settings
@@ -141,6 +141,7 @@ class CellsPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Prepare for the notebooks that will be run; a worker of xdist learns their order only as it goes."""
+        find_hooks(session)
         if not compat.runs_nothing(session.config) and not hasattr(session.config, "workerinput"):
             self.order = Order(session)
 

@@ -6,6 +6,7 @@ import builtins
 import contextlib
 import fnmatch
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,8 @@ class CellFile(pytest.Module):
     obj = None
     notebook: Notebook
     items: list[CellItem]
+    hooks: Any = None
+    """The hooks that act on its cells, once all conftests are known: pytest looks for them eight times a cell."""
 
     def collect(self) -> Iterable[CellItem]:
         """Return an item for every code cell. The cache is not looked at: all workers must collect the same."""
@@ -70,11 +73,17 @@ class CellFile(pytest.Module):
             self.config.stash[SESSION].expect(self.notebook)
         return self.items
 
+    @cached_property
+    def shown(self) -> str:
+        """What reports call the file."""
+        return compat.path_in_reports(self)
+
     def marks(self) -> Marks:
         """Return what marks say of all cells, also of those that were not selected."""
+        marked = [item for item in self.items if next(item.iter_markers(), None) is not None]
         return Marks(
-            frozenset(item.cell.index for item in self.items if compat.is_skipped(item)),
-            frozenset(item.cell.index for item in self.items if compat.is_expected_to_fail(item)),
+            frozenset(item.cell.index for item in marked if compat.is_skipped(item)),
+            frozenset(item.cell.index for item in marked if compat.is_expected_to_fail(item)),
         )
 
 
@@ -96,6 +105,11 @@ class CellItem(pytest.Item):
             self.add_marker(pytest.mark.skip(reason=cell.directives.skip))
         if cell.directives.xfail is not None:
             self.add_marker(pytest.mark.xfail(reason=cell.directives.xfail, strict=False))
+
+    @property
+    def ihook(self) -> Any:
+        """The hooks that act on the notebook's folder."""
+        return super().ihook if self.parent.hooks is None else self.parent.hooks
 
     @property
     def run(self) -> NotebookRun:
@@ -140,6 +154,12 @@ class CellItem(pytest.Item):
         if isinstance(excinfo.value, CellFailed):
             return CellFailureRepr(excinfo.value.facts)
         return super().repr_failure(excinfo, style)
+
+    @cached_property
+    def location(self) -> tuple[str, int | None, str]:
+        """Return what `reportinfo` tells, with the notebook as reports call it."""
+        _, line, name = self.reportinfo()
+        return self.parent.shown, line, name
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return the notebook and, for want of lines, the cell's position."""
@@ -188,18 +208,25 @@ def keep_notebooks_whole(items: list[pytest.Item]) -> None:
     ]
 
 
+def find_hooks(session: pytest.Session) -> None:
+    """Find the hooks of each notebook that will be run; there are no more conftests to come."""
+    for file in {item.parent for item in session.items if isinstance(item, CellItem)}:
+        file.hooks = file.ihook
+
+
 class Order:
     """The notebooks that a session will run, in order; their kernels are prepared while the one before runs."""
 
     def __init__(self, session: pytest.Session) -> None:
         items = (item for item in session.items if isinstance(item, CellItem))
-        self._files = list(dict.fromkeys(item.parent for item in items))
+        files = list(dict.fromkeys(item.parent for item in items))
         self._session = session.config.stash[SESSION]
-        if self._files:
-            self._session.expect(self._files[0].notebook)
+        ahead = self._session.settings.kernel.ahead
+        self._next = {file: files[number : number + ahead] for number, file in enumerate(files, start=1)}
+        if files:
+            self._session.expect(files[0].notebook)
 
     def under_way(self, file: CellFile) -> None:
         """Note that a notebook has begun: the next one may be prepared."""
-        position = self._files.index(file)
-        for following in self._files[position + 1 : position + 1 + self._session.settings.kernel.ahead]:
+        for following in self._next[file]:
             self._session.expect(following.notebook)
