@@ -9,6 +9,7 @@ import stat
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from pytest_cells.cache.trace import ABSENT, Version, digest_file, digest_of
 
@@ -16,26 +17,42 @@ RACY_NS = 100_000_000
 """A file changed less than 0.1 s before it was hashed may change again without a new time stamp."""
 
 
+class _Listing(NamedTuple):
+    """The names of what a folder holds, and of the links among that."""
+
+    names: frozenset[str]
+    links: frozenset[str]
+
+
 class Digests:
     """Remember the digest of each file for as long as its inode, size and times are the same, and what folders hold."""
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[tuple[int, ...], str]] = {}
-        self._listed: dict[Path, tuple[int, frozenset[str]]] = {}
+        self._listed: dict[Path, tuple[int, _Listing]] = {}
 
     def names(self, folder: Path) -> frozenset[str]:
         """Return the names of what a folder holds; none where there is no such folder."""
+        return self._listing(folder).names
+
+    def links(self, folder: Path) -> frozenset[str]:
+        """Return the names of the links among what a folder holds."""
+        return self._listing(folder).links
+
+    def _listing(self, folder: Path) -> _Listing:
         try:
             changed = folder.stat().st_mtime_ns
             known = self._listed.get(folder)
             if known is not None and known[0] == changed:
                 return known[1]
-            names = frozenset(os.listdir(folder))
+            with os.scandir(folder) as entries:
+                found = {entry.name: entry.is_symlink() for entry in entries}
         except OSError:
-            return frozenset()
+            return _Listing(frozenset(), frozenset())
+        listing = _Listing(frozenset(found), frozenset(name for name, link in found.items() if link))
         if time.time_ns() - changed > RACY_NS:
-            self._listed[folder] = (changed, names)
-        return names
+            self._listed[folder] = (changed, listing)
+        return listing
 
     def of(self, path: Path) -> Version:
         """Return the SHA-256 of a file's bytes, or ABSENT.

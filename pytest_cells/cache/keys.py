@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pytest_cells.cache.files import Digests
-from pytest_cells.cache.modules import ModuleFinder
+from pytest_cells.cache.modules import ModuleFinder, Project
 from pytest_cells.cache.paths import Additions, constants, path_additions
 from pytest_cells.cache.source import canonical, facts_of
 from pytest_cells.cache.trace import ABSENT, ENVIRONMENT, FORMAT, HISTORY, Version, digest_of
@@ -89,8 +89,11 @@ class Inputs:
                 names += ["module:sitecustomize", "module:usercustomize"]
         return list(dict.fromkeys([*names, *(f"key:{name}" for name in sorted(material))]))
 
-    def version(self, name: str, material: Mapping[str, str]) -> Version:
-        """Return the Version that an input from outside the notebook has now; `material` is the cell's."""
+    def version(self, name: str, material: Mapping[str, str], project: Project | None = None) -> Version:
+        """Return the Version that an input from outside the notebook has now; `material` is the cell's.
+
+        `project` tells the digest of all Python files of the project to who asks for several inputs at once.
+        """
         kind, _, rest = name.partition(":")
         if kind == "file":
             return self._digests.of_pattern(rest, self._notebook.path.parent)
@@ -98,9 +101,9 @@ class Inputs:
             value = os.environ.get(rest)
             return ABSENT if value is None else digest_of(value)
         if kind == "module":
-            return self._modules.version(rest, self._search()) or INSTALLED
+            return self._modules.version(rest, self._search(), project) or INSTALLED
         if kind == "script":
-            return self._modules.script_version(self._cwd / rest, self._search())
+            return self._modules.script_version(self._cwd / rest, self._search(), project)
         if kind == "key":
             return digest_of(material[rest]) if rest in material else ABSENT
         if name == ENVIRONMENT:
@@ -108,10 +111,14 @@ class Inputs:
         if name == "@cwd":
             return self._where
         if name == "@project":
-            return self._modules.project_version()
+            return (project or self.project_version)()
         if name == "@setup":
             return digest_of(self._setup_code)
         return ABSENT
+
+    def project_version(self) -> Version:
+        """Return the digest of all Python files of the project."""
+        return self._modules.project_version()
 
     def environment(self) -> dict[str, str]:
         """Return what is installed and set for the kernel, by name."""

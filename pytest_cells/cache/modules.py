@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,11 @@ from pytest_cells.cache.trace import digest_of
 
 MAPPING = re.compile(r"^(MAPPING|NAMESPACES)[^=]*=\s*(\{.*?\})\s*$", re.MULTILINE | re.DOTALL)
 CODE = (".py", ".pyd", ".so")
-SKIPPED = frozenset({"__pycache__", ".git", ".ipynb_checkpoints", "node_modules", ".venv", "venv", ".tox", ".nox"})
+SKIPPED = frozenset(
+    {"__pycache__", ".git", ".ipynb_checkpoints", ".pytest_cache", "node_modules", ".venv", "venv", ".tox", ".nox"}
+)
+Project = Callable[[], str]
+"""Tells the digest of all Python files of the project."""
 
 
 @dataclass
@@ -52,19 +55,20 @@ class ModuleFinder:
     def __init__(self, digests: Digests, site: Iterable[str], rootdir: Path) -> None:
         self._digests, self._rootdir = digests, rootdir
         self._site = frozenset(site)
-        self._folders, self._mapped = _editable(self._site)
+        self._folders, self._mapped = _editable(self._site, digests)
         self._closures: dict[Path, tuple[str, SourceFacts]] = {}
 
-    def version(self, name: str, folders: Iterable[Path]) -> str | None:
+    def version(self, name: str, folders: Iterable[Path], project: Project | None = None) -> str | None:
         """Return the digest of a project module and of the project modules that it imports.
 
         None where the name is not the project's: installed or built in. One that is found nowhere may be any file
-        of the project.
+        of the project: `project` tells their digest to who asks for several modules at once.
         """
-        files = self._closure({name}, _Search([*folders, *self._folders]))
+        project = project or self.project_version
+        files = self._closure({name}, _Search([*folders, *self._folders]), project)
         if any(label.split("/")[0].split(".")[0] == name for label in files):
             return digest_of(files)
-        return None if self._known_elsewhere(name) else self.project_version()
+        return None if self._known_elsewhere(name) else project()
 
     def _known_elsewhere(self, name: str) -> bool:
         """Tell whether a module is Python's own or installed; else it comes by a way that is not seen."""
@@ -76,15 +80,16 @@ class ModuleFinder:
                 return True
         return False
 
-    def script_version(self, script: Path, folders: Iterable[Path]) -> str:
+    def script_version(self, script: Path, folders: Iterable[Path], project: Project | None = None) -> str:
         """Return the digest of a file that `%run` executes and of the project modules that it imports."""
+        project = project or self.project_version
         path = next((path for path in (script, script.with_name(f"{script.name}.py")) if path.is_file()), script)
         digest, facts = self._read(path)
         search = _Search([*folders, path.parent, *self._folders])
         search.add(path.parent, facts)
         unseen = not path.is_file() or facts.scripts or facts.directories
-        everything = self.project_version() if unseen else ""
-        return digest_of([digest, self._closure(set(facts.imports), search), everything])
+        everything = project() if unseen else ""
+        return digest_of([digest, self._closure(set(facts.imports), search, project), everything])
 
     def project_version(self) -> str:
         """Return the digest of all Python files under rootdir: where any of them may be imported."""
@@ -94,7 +99,7 @@ class ModuleFinder:
                 found[str(path)] = self._digests.of(path)
         return digest_of(found)
 
-    def _closure(self, names: set[str], search: _Search) -> dict[str, str]:
+    def _closure(self, names: set[str], search: _Search, project: Project) -> dict[str, str]:
         """Return the digests of the files that some names lead to, by what they are called."""
         files: dict[str, str] = {}
         seen: set[str] = set()
@@ -110,7 +115,7 @@ class ModuleFinder:
                 search.add(path.parent, facts)
                 waiting.extend(sorted(facts.imports - seen))
         if search.everything and files:
-            files["*"] = self.project_version()
+            files["*"] = project()
         return files
 
     def _files(self, name: str, search: Iterable[Path]) -> Iterator[tuple[Path, str]]:
@@ -157,17 +162,14 @@ def _extensions(names: frozenset[str], name: str) -> list[str]:
     )
 
 
-def _editable(site: Iterable[str]) -> tuple[list[Path], dict[str, list[Path]]]:
+def _editable(site: Iterable[str], digests: Digests) -> tuple[list[Path], dict[str, list[Path]]]:
     """Return the folders and single packages that editable installs put on the path."""
     folders: list[Path] = []
     mapped: dict[str, list[Path]] = {}
     for entry in site:
-        names: list[str] = []
-        with contextlib.suppress(OSError):
-            found = list(os.scandir(entry))
-            names = sorted(each.name for each in found)
-            for link in (each for each in found if each.is_symlink()):  # as flit installs
-                mapped.setdefault(link.name.split(".")[0], []).append(Path(link.path).resolve())
+        for link in digests.links(Path(entry)):  # as flit installs
+            mapped.setdefault(link.split(".")[0], []).append(Path(entry, link).resolve())
+        names = digests.names(Path(entry))
         for name in (name for name in names if name.endswith(".pth")):
             for line in _lines(Path(entry, name)):
                 if line and not line.startswith(("#", "import ", "import\t")) and Path(entry, line).is_dir():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 from pytest_cells.cache.keys import Inputs, lookup_key
+from pytest_cells.cache.modules import Project
 from pytest_cells.cache.source import SHOWS_SOURCES
 from pytest_cells.cache.trace import ABSENT, HISTORY, Trace, Version, digest_of
 from pytest_cells.in_kernel.versions import TRANSIENT_VARIABLES, Versions, listing
@@ -42,6 +44,13 @@ class Step:
     def barrier(self) -> bool:
         """Tell whether its effects cannot be attributed: what is below needs all of it."""
         return HISTORY in self.trace.writes
+
+
+class _World(NamedTuple):
+    """How to look at what many inputs depend on."""
+
+    project: Project
+    environment: Callable[[], Mapping[str, str]]
 
 
 @dataclass
@@ -98,12 +107,17 @@ class TraceWalk:
     def state_at(self, index: int, cell: Cell) -> State:
         """Return the State before a position, as far as a cell can tell."""
         versions = self.versions(index)
-        return State(partial(self._probe, cell, versions), versions)
+        world = _World(self.inputs.project_version, self.identity.environment)
+        return State(partial(self._probe, cell, versions, world), versions)
 
     def looked_at(self, cell: Cell, static: Mapping[str, Version]) -> State:
-        """Return the State in which a cell finds the notebook and the world, as far as it was looked at."""
-        state = self.state(cell)
-        return State(state.probe, {**state.versions, **static})
+        """Return the State in which a cell finds the notebook and the world, as far as it was looked at.
+
+        What else is asked for is looked at once: this State holds for a moment.
+        """
+        versions = self.versions(cell.index)
+        world = _World(cache(self.inputs.project_version), cache(self.identity.environment))
+        return State(cache(partial(self._probe, cell, versions, world)), {**versions, **static})
 
     def static(self, cell: Cell) -> dict[str, Version]:
         """Return the inputs of a cell that are known without running it, with their Versions of now."""
@@ -146,9 +160,8 @@ class TraceWalk:
         self._states = {index: state for index, state in self._states.items() if index <= cell.index}
         self.steps = {index: step for index, step in self.steps.items() if index <= cell.index}
 
-    def _variable(self, name: str, versions: Mapping[str, Version]) -> Version:
+    def _variable(self, name: str, versions: Mapping[str, Version], environment: Mapping[str, str]) -> Version:
         """Return the Version of an environment variable that no cell has written; `*`: of all names there are."""
-        environment = self.identity.environment()
         if name == "*":
             kinds = ((key.partition(":"), version) for key, version in versions.items())
             written = {found: version for (kind, _, found), version in kinds if kind == "envvar"}
@@ -157,7 +170,7 @@ class TraceWalk:
             return value_digest("\0".join(sorted(names - TRANSIENT_VARIABLES)))
         return value_digest(environment[name]) if name in environment else ABSENT
 
-    def _probe(self, cell: Cell, versions: Mapping[str, Version], name: str) -> Version:
+    def _probe(self, cell: Cell, versions: Mapping[str, Version], world: _World, name: str) -> Version:
         kind, _, rest = name.partition(":")
         if kind == "slot":
             return "start"
@@ -173,5 +186,5 @@ class TraceWalk:
         if kind == "list":
             return listing(str(self.rootdir / rest))
         if kind == "envvar":
-            return self._variable(rest, versions)
-        return self.inputs.version(name, self.material(cell) if kind == "key" else {})
+            return self._variable(rest, versions, world.environment())
+        return self.inputs.version(name, self.material(cell) if kind == "key" else {}, world.project)

@@ -125,6 +125,18 @@ def test_an_unreadable_file_is_like_no_other(tmp_path: Path) -> None:
     assert first != second
 
 
+def test_the_links_of_a_folder(tmp_path: Path, later: None) -> None:
+    """Links are told apart from what else a folder holds, and one that is new is seen."""
+    tmp_path.joinpath("plain").touch()
+    tmp_path.joinpath("link").symlink_to("plain")
+    os.utime(tmp_path, (1, 1))
+    digests = Digests()
+    assert {"link"} == digests.links(tmp_path)
+    tmp_path.joinpath("new").symlink_to("nowhere")
+    assert {"link", "new"} == digests.links(tmp_path)
+    assert {"plain", "link", "new"} == digests.names(tmp_path)
+
+
 def test_a_link_has_the_digest_of_its_file(tmp_path: Path, later: None) -> None:
     """A link that is pointed elsewhere changes the Version."""
     (tmp_path / "one").write_bytes(b"1")

@@ -334,7 +334,7 @@ def test_compiled_modules_count(tmp_path: Path) -> None:
     assert before != Project(tmp_path).version("a")
 
 
-@pytest.mark.parametrize("folder", ["__pycache__", ".git", ".ipynb_checkpoints"])
+@pytest.mark.parametrize("folder", ["__pycache__", ".git", ".ipynb_checkpoints", ".pytest_cache"])
 def test_folders_that_hold_no_code_of_the_package(tmp_path: Path, folder: str) -> None:
     """Caches and checkpoints inside a package do not count."""
     write(tmp_path, a____init__="")
