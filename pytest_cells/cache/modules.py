@@ -167,9 +167,9 @@ def _editable(site: Iterable[str], digests: Digests) -> tuple[list[Path], dict[s
     folders: list[Path] = []
     mapped: dict[str, list[Path]] = {}
     for entry in site:
-        for link in digests.links(Path(entry)):  # as flit installs
+        for link in sorted(digests.links(Path(entry))):  # as flit installs
             mapped.setdefault(link.split(".")[0], []).append(Path(entry, link).resolve())
-        names = digests.names(Path(entry))
+        names = sorted(digests.names(Path(entry)))  # what a file is called may depend on the order of the folders
         for name in (name for name in names if name.endswith(".pth")):
             for line in _lines(Path(entry, name)):
                 if line and not line.startswith(("#", "import ", "import\t")) and Path(entry, line).is_dir():
