@@ -43,10 +43,11 @@ _MACHINERY = frozenset(
 _dereference: Any = weakref.ReferenceType.__call__
 
 _LEAF, _THROUGH, _ON, _STOP, _A_MODULE, _A_FUNCTION, _A_CLASS = range(7)
-_SOME_CODE, _A_GENERATOR, _A_FRAME, _A_REFERENCE, _A_PROXY, _ARRAY, _OF_MODULE = range(7, 14)
+_SOME_CODE, _A_GENERATOR, _A_FRAME, _A_REFERENCE, _A_PROXY, _ARRAY, _OF_MODULE, _A_BUILTIN = range(7, 15)
 _WAYS = {
     id(OwnCode): _OF_MODULE,
     id(types.CodeType): _SOME_CODE,
+    id(types.BuiltinFunctionType): _A_BUILTIN,
     id(types.FunctionType): _A_FUNCTION,
     id(types.GeneratorType): _A_GENERATOR,
     id(types.CoroutineType): _A_GENERATOR,
@@ -66,7 +67,7 @@ _WAYS.update(
         map(
             id,
             (tuple, frozenset, range, slice, property, staticmethod, classmethod, types.MethodType,
-             types.BuiltinFunctionType, types.MappingProxyType, types.MethodWrapperType, types.TracebackType),
+             types.MappingProxyType, types.MethodWrapperType, types.TracebackType),
         ),
         _THROUGH,
     )
@@ -191,6 +192,9 @@ class Aliases:
         elif way == _A_PROXY:  # what it stands for cannot be asked
             self._walk.touch(item)
             self._walk.unproven.add(self._walk.number)
+        elif way == _A_BUILTIN:
+            named = self._walk.by_name(item, item.__module__, item.__qualname__) is not None
+            return [] if named else [item.__self__]  # one that goes by its name does not stand for its whole module
         elif way == _ARRAY:
             return arrays.close(self._walk, item)
         elif way == _OF_MODULE:

@@ -245,6 +245,10 @@ class Effects:
 
     # -- ambient state -------------------------------------------------------------------------------------
 
+    def is_plain(self, slot: str) -> bool:
+        """Tell whether all that a slot holds can be told as plain data."""
+        return not self._slots[slot].opaque
+
     def slot_state(self, slot: str) -> "bytes | None":
         """Return what sets a slot again in a fresh kernel, None where that cannot be done."""
         try:

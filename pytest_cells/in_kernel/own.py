@@ -45,7 +45,7 @@ class OwnModules:
         self._folders: dict[str, bool] = {}
         """By folder, whether the modules in it are the user's own."""
         self._texts: dict[str, tuple[str, Any]] = {}
-        self._effects: dict[str, list[str]] = {}
+        self._effects: dict[tuple[str, bool], list[str]] = {}
         self._finalizing: tuple[frozenset[str], frozenset[str]] = frozenset(), frozenset()
         """The packages whose text says `__del__`, and the modules in which that was looked for."""
         self._unsteady: dict[str, frozenset[str]] = {}
@@ -124,9 +124,13 @@ class OwnModules:
         found = getattr(sys.modules.get(home), "__dict__", {}).get(path)
         return found is value or (home not in self.names and isinstance(value, type))
 
-    def effects(self, name: str, judge: "Callable[..., str | None]") -> "list[str]":
-        """Return what the code of a module may do that cannot be observed, in words."""
-        if name not in self._effects:
+    def effects(self, name: str, judge: "Callable[..., str | None]", *, logs_plainly: bool) -> "list[str]":
+        """Return what the code of a module may do that cannot be observed, in words.
+
+        `logs_plainly` tells whether all handlers of logging are plain ones, which the judge looks at.
+        """
+        known = name, logs_plainly
+        if known not in self._effects:
             module = self.names[name]
             found = self._read(name)[1]
             paths = [] if found is None else [*found.calls, *(path for inner in found.inner.values() for path in inner)]
@@ -138,8 +142,8 @@ class OwnModules:
                 reason = judge(path, module.__dict__) if not path[0].startswith("?") else None
                 if reason is not None:
                     reasons.append("module %s: %s" % (name, reason))
-            self._effects[name] = reasons
-        return self._effects[name]
+            self._effects[known] = reasons
+        return self._effects[known]
 
     def unsteady(self, name: str, judge: "Callable[..., bool]") -> "frozenset[str]":
         """Return by which words functions of a module are called that may give something else in every run."""

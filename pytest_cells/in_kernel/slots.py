@@ -437,7 +437,9 @@ class _Logging(Slot):
                 state = (plain(logger.name), logger.level, bool(logger.disabled), bool(logger.propagate))
                 told.append((*state, ("list", *handlers)))
         handlers = [self._told(handler) for handler in list(root.handlers)]
-        return (root.level, ("list", *handlers), ("list", *told), root.manager.disable, bool(logging.raiseExceptions))
+        filters = [plain(one) for one in list(root.filters)]
+        switches = root.manager.disable, bool(logging.raiseExceptions)
+        return (root.level, ("list", *handlers), ("list", *told), *switches, ("list", *filters))
 
     @staticmethod
     def _told(handler: Any) -> Any:

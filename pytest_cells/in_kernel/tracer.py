@@ -194,8 +194,9 @@ class Tracer:
             record["volatile"].extend("it may write to a file that stays open (%s)" % name for name in unseen[:1])
         own = self._modules.touched(self._packages(touched, components), found.imports)
         record["own"] = sorted({name.partition(".")[0] for name in own} | lookups.take_missing())
+        logs_plainly = self._effects.is_plain("logging")
         for name in own:
-            record["barrier"].extend(self._modules.effects(name, self._effect_of))
+            record["barrier"].extend(self._modules.effects(name, self._effect_of, logs_plainly=logs_plainly))
         self._known = {**{name: kept for name, kept in before.items() if name in bound}, **after}
         self._identities = {name: id(value) for name, value in bound.items()}
         for name, effects in found.inner.items():
@@ -477,6 +478,8 @@ class Tracer:
         name = deepest(name, rest)
         if name in self._modules.names:
             return None  # its state is observed
+        if name == "logging" and rest and rest[0] in _SETTLED and self._effects.is_plain(name):
+            return None  # no handler keeps what it is given, and those that are set are observed
         words, harmful = [*name.split("."), *rest], reading.HARMFUL.get(name, ())
         sets = not rest or rest[0] in harmful or any(map(reading.SETTERS.match, words))
         if words[0] in reading.HARMLESS_PACKAGES and not sets and _is_function(name, rest):

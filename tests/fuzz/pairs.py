@@ -136,6 +136,55 @@ OTHER_CACHES = (
         cached=[1, 2, 3, 4, 5],
     ),
     edit(
+        "module of the project that may log",
+        ["import m", "k = 1", "print(m.doubled(2))", "print(m.doubled(3))"],
+        {1: "k = 2"},
+        files={
+            "m.py": "import logging\ndef doubled(v):\n    if v < 0:\n        logging.warning('less')\n    return 2 * v\n"
+        },
+        rerun=[1],
+        cached=[0, 2, 3],
+    ),
+    edit(
+        "message to a handler that keeps it",
+        [
+            "import logging.handlers\nh = logging.handlers.MemoryHandler(10)\nlogging.getLogger().addHandler(h)",
+            "logging.error('one')",
+            "print([record.getMessage() for record in h.buffer])",
+        ],
+        {1: "logging.error('two')"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "message to a filter of the notebook's",
+        [
+            "import logging\nseen = []\ndef keep(record): seen.append(record.getMessage())\nlogging.getLogger().addFilter(keep)\nmuch = [str(i) for i in range(20_000)]",
+            "logging.error('one')",
+            "print(seen)",
+        ],
+        {1: "logging.error('two')"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "cache of a function that is called for what it shows",
+        [
+            "from functools import lru_cache\nk = 1",
+            "@lru_cache(None)\ndef f(n): return n + 1",
+            "f(2)",
+            "v = 3",
+            "print(v)",
+        ],
+        {0: "from functools import lru_cache\nk = 2"},
+        rerun=[0],
+        cached=[1, 2, 3, 4],
+    ),
+    edit(
+        "function with a cache that is called for what it shows",
+        ["from functools import lru_cache", "@lru_cache(None)\ndef f(n): return n + 1", "f(2)", "print(f(2))"],
+        {1: "@lru_cache(None)\ndef f(n): return n + 2"},
+        rerun=[1, 2, 3],
+    ),
+    edit(
         "method of what a library holds",
         [
             "import scipy.constants",

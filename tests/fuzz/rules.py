@@ -1305,7 +1305,7 @@ CODE = (
         (
             Change(
                 "tracer.py",
-                '            record["barrier"].extend(self._modules.effects(name, self._effect_of))',
+                '            record["barrier"].extend(self._modules.effects(name, self._effect_of, logs_plainly=logs_plainly))',
                 "            pass",
             ),
         ),
