@@ -9,12 +9,14 @@ from hashlib import sha256
 from typing import Any
 
 from . import interception
+from .addresses import is_known
 from .files import Files, Places
 from .folder_events import CHANGES, CLOSE_WRITE, MODIFY, MOVED_TO, FolderEvents, Happened
 from .generators import DRAWN_AT_IMPORT, Entropy, Generator, numpy_generator, python_generator, python_state_after
 from .held import Held
 from .leftovers import Leftovers
 from .slots import LIBRARIES, UNSEEN_STATE, slots
+from .unsteady import text_of
 from .versions import ABSENT, PRIVATE_BUILTINS, TRANSIENT_VARIABLES
 
 __builtins__ = PRIVATE_BUILTINS
@@ -52,6 +54,8 @@ class Effects:
         self._environment: Any = os.environ._data  # type: ignore[attr-defined]
         self.raw_threads = False
         """Whether code of any cell has started a thread that `threading` does not know."""
+        self.asks_unseen = False
+        """Whether any cell has asked the network, so that a connection may be open, or has loaded who knows what."""
         self._undisturbed = False
         """Whether nothing has been done since the last cell."""
         self._forget()
@@ -191,6 +195,8 @@ class Effects:
             frame = frame.f_back
         if frame is not None and not self.places.installed(frame.f_code.co_filename):
             self.barrier("it uses ctypes")
+        elif frame is not None and not is_known(text_of(frame.f_globals.get("__name__"))):
+            self.asks_unseen = True
 
     def filter_added(self, entry: Any, frame: Any) -> None:
         """Note that a filter for warnings is added by code of a frame."""

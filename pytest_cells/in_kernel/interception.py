@@ -184,6 +184,7 @@ def _imported(effects: Any, name: Any, *_: Any) -> None:
 
 def _connected(effects: Any, *arguments: Any) -> None:
     effects.volatile("it uses the network")
+    effects.asks_unseen = True  # what is asked by a connection that is open does not show
 
 
 def _process(effects: Any, *arguments: Any) -> None:

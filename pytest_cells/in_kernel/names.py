@@ -67,6 +67,7 @@ HARMLESS = {
         | {"make_archive", "unpack_archive", "disk_usage", "which", "get_terminal_size"}
     ),
     "sys": frozenset({"path", "stdout", "stderr", "setrecursionlimit", "exit"}),
+    "urllib.request": frozenset({"urlretrieve"}),
     "json": frozenset({"dump"}),
     "pickle": frozenset({"dump"}),
     "random": frozenset({"seed", "setstate", "shuffle"}),
@@ -119,8 +120,8 @@ class Names:
     """What the source of one cell says."""
 
     __slots__ = (
-        "calls", "constants", "definite", "deletes", "dynamic", "imports", "inner", "inner_stores", "late", "loads",
-        "magics", "stores", "timers", "unsteady", "volatile", "words",
+        "addresses", "calls", "constants", "definite", "deletes", "dynamic", "imports", "inner", "inner_stores", "late",
+        "loads", "magics", "stores", "timers", "unsteady", "volatile", "words",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -136,6 +137,8 @@ class Names:
         self.dynamic: list[str] = []
         """Why names may be reached that do not stand here."""
         self.volatile: list[str] = []
+        self.addresses: list[str] = []
+        """Addresses of the web that stand here: what is asked there shows, unless a library of C does it."""
         self.magics: list[str] = []
         """Magics and shell commands whose effects are not known."""
         self.calls: list[tuple[str, ...]] = []
@@ -513,7 +516,8 @@ class _Reader:
         if type(value) in (int, str) and (type(value) is int or len(value) < 64):
             self.found.constants.add(value)
         if isinstance(value, str) and "://" in value and not value.startswith("file://") and " " not in value[:200]:
-            self.found.volatile.append("an address (%s)" % value[:60])
+            web = value.startswith(("http://", "https://"))
+            (self.found.addresses if web else self.found.volatile).append("an address (%s)" % value[:60])
 
     def magic(self, node: ast.Call, defined: "set[str]") -> bool:
         """Take in a magic, as IPython writes it: `get_ipython().run_line_magic(name, text)`."""
@@ -561,7 +565,7 @@ class _Reader:
         self.found.loads |= inner.loads - defined
         for name in ("stores", "deletes", "late", "inner_stores", "imports", "constants"):
             getattr(self.found, name).update(getattr(inner, name))
-        for name in ("dynamic", "volatile", "magics", "calls"):
+        for name in ("dynamic", "volatile", "addresses", "magics", "calls"):
             getattr(self.found, name).extend(getattr(inner, name))
         self.found.loads |= inner.stores - defined
         self.found.inner.update(inner.inner)

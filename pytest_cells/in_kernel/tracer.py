@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import names as reading
+from .addresses import may_ask_unseen
 from .effects import Effects
 from .files import installed_folders
 from .fingerprints import Walker
@@ -199,6 +200,8 @@ class Tracer:
             record["barrier"].extend(self._modules.effects(name, self._effect_of, logs_plainly=logs_plainly))
         self._known = {**{name: kept for name, kept in before.items() if name in bound}, **after}
         self._identities = {name: id(value) for name, value in bound.items()}
+        if found.addresses and (record["barrier"] or self._effects.asks_unseen or may_ask_unseen(_modules())):
+            record["volatile"].extend("it uses %s" % word for word in sorted(set(found.addresses)))
         for name, effects in found.inner.items():
             self._late_effects.setdefault(name, []).extend(effects)
         for name, paths in found.unsteady.items():
@@ -654,6 +657,11 @@ def start(shell: Any, wishes: "dict[str, Any]") -> Tracer:
     effects = Effects(shell, wishes["project"], wishes.get("ignored", []))
     effects.install()
     return Tracer(shell, effects, wishes["project"])
+
+
+def _modules() -> "list[tuple[str, Any]]":
+    """Return all modules that are loaded, with their names."""
+    return [(name, module) for name, module in list(sys.modules.items()) if type(name) is str]
 
 
 def _is_function(name: str, path: "list[str]") -> bool:

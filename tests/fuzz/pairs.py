@@ -166,6 +166,20 @@ OTHER_CACHES = (
         rerun=[1, 2],
     ),
     edit(
+        "address of a file that is there",
+        [
+            "k = 1",
+            "import os.path\nfrom urllib.request import urlretrieve",
+            "def load(url):\n    if not os.path.exists('d.csv'):\n        urlretrieve(url, 'd.csv')",
+            "load('https://127.0.0.1:9/d.csv')",
+            "print(open('d.csv').read())",
+        ],
+        {0: "k = 2"},
+        files={"d.csv": "1"},
+        rerun=[0],
+        cached=[1, 2, 3, 4],
+    ),
+    edit(
         "cache of a function that is called for what it shows",
         [
             "from functools import lru_cache\nk = 1",
@@ -2479,7 +2493,12 @@ VOLATILE = tuple(
             "network",
             "import socket\ns = socket.socket()\ns.bind(('127.0.0.1', 0))\nprint(s.getsockname()[1])\ns.close()",
         ),
-        ("address", "print(len('http://127.0.0.1:9/d.csv'))"),
+        ("address", "print(len('s3://127.0.0.1:9/d.csv'))"),
+        ("address that a process is given", "import subprocess\nsubprocess.run(['true', 'http://127.0.0.1:9/d.csv'])"),
+        (
+            "address where a connection may be open",
+            "import socket\nsocket.getaddrinfo('127.0.0.1', 9)\nprint(len('http://127.0.0.1:9/d.csv'))",
+        ),
         ("shuffle", "import random\nl = list(range(1000))\nrandom.shuffle(l)\nprint(l[:9])"),
     )
 )

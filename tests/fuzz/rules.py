@@ -1216,7 +1216,7 @@ REPEATED = (
     Rule(
         "addresses",
         "Addresses in texts, which C++ code may ask",
-        "constants in the source",
+        "constants in the source; those of the web only where a library of C is loaded that is not known to ask nobody",
         NOT_REPEATED,
         (Change("names.py", 'if isinstance(value, str) and "://" in value', "if False"),),
         ("volatile: address",),

@@ -89,17 +89,25 @@ def test_names_that_do_not_stand_there(source):
         ("datetime.now()", "now"),
         ("from time import ctime", "ctime"),
         ("x = pd.Timestamp.today()", "today"),
-        ("pd.read_csv('https://example.org/a.csv')", "https"),
+        ("pd.read_csv('s3://example/a.csv')", "s3"),
     ],
 )
 def test_what_is_never_the_same(source, reason):
-    """Dates and addresses make a cell run every time."""
+    """Dates, and addresses that Python's own sockets need not be asked for, make a cell run every time."""
     assert reason in names(source).volatile[0]
+
+
+def test_addresses_of_the_web_stand_for_themselves():
+    """Whether one can be asked unseen is for whoever knows what is loaded."""
+    found = names("pd.read_csv('https://example.org/a.csv')\ndef f(): return 'http://b'")
+    assert ["an address (https://example.org/a.csv)", "an address (http://b)"] == found.addresses
+    assert [] == found.volatile
 
 
 def test_a_url_in_text_is_no_address():
     """Prose that mentions an address does not read from it."""
-    assert [] == names("print('see https://example.org for more')").volatile
+    found = names("print('see https://example.org for more')")
+    assert ([], []) == (found.volatile, found.addresses)
 
 
 @pytest.mark.parametrize(
