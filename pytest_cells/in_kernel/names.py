@@ -120,8 +120,9 @@ class Names:
     """What the source of one cell says."""
 
     __slots__ = (
-        "addresses", "calls", "constants", "definite", "deletes", "dynamic", "imports", "inner", "inner_stores", "late",
-        "loads", "magics", "stores", "timers", "unsteady", "volatile", "words",
+        "addresses", "asked_modules", "calls", "commands", "constants", "definite", "deletes", "dynamic", "imports",
+        "inner", "inner_stores", "late", "loads", "magics", "stores", "timers", "unsteady", "unsteady_commands",
+        "volatile", "words",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -140,7 +141,13 @@ class Names:
         self.addresses: list[str] = []
         """Addresses of the web that stand here: what is asked there shows, unless a library of C does it."""
         self.magics: list[str] = []
-        """Magics and shell commands whose effects are not known."""
+        """Magics whose effects are not known."""
+        self.commands: list[str] = []
+        """Commands that start a process, if they run at all."""
+        self.unsteady_commands: list[str] = []
+        """Why such a command gives something else in every run."""
+        self.asked_modules: set[str] = set()
+        """Modules of which it is asked whether they are loaded: `"name" in sys.modules`."""
         self.calls: list[tuple[str, ...]] = []
         """Dotted paths of what is called for its effect alone, stored into, or used as a decorator."""
         self.inner: dict[str, list[tuple[str, ...]]] = {}
@@ -490,6 +497,10 @@ class _Reader:
             return defined
         if isinstance(node, ast.Call) and self.magic(node, defined):
             return defined
+        if isinstance(node, ast.Compare) and _asks_for_module(node):
+            self.found.asked_modules.add(_text(node.left))
+            self.load("sys", defined)
+            return defined
         self.noted(node)
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
@@ -548,9 +559,13 @@ class _Reader:
                 self.code(name, texts[1], defined)
             self.code(name, texts[2], defined)
             return True
-        self.found.magics.append("%%%s" % name if "magic" in called.attr else "!%s" % name[:40])
-        if any(SHELL_NOW.search(text) for text in texts) and (called.attr not in MAGIC_CALLS[:2] or name in SHELLS):
-            self.found.volatile.append("a command that gives something else in every run")
+        is_line = called.attr == "run_line_magic" and name in SHELLS
+        is_command = is_line or called.attr not in MAGIC_CALLS[:2]
+        magics = self.found.commands if is_command else self.found.magics
+        magics.append("%%%s" % name if "magic" in called.attr else "!%s" % name[:40])
+        if any(SHELL_NOW.search(text) for text in texts) and (is_command or name in SHELLS):
+            volatile = self.found.unsteady_commands if is_command else self.found.volatile
+            volatile.append("a command that gives something else in every run")
         return True
 
     def code(self, magic: str, text: str, defined: "set[str]") -> None:
@@ -563,9 +578,9 @@ class _Reader:
             self.found.magics.append("%%%s" % magic)
             return
         self.found.loads |= inner.loads - defined
-        for name in ("stores", "deletes", "late", "inner_stores", "imports", "constants"):
+        for name in ("stores", "deletes", "late", "inner_stores", "imports", "constants", "asked_modules"):
             getattr(self.found, name).update(getattr(inner, name))
-        for name in ("dynamic", "volatile", "addresses", "magics", "calls"):
+        for name in ("dynamic", "volatile", "addresses", "magics", "commands", "unsteady_commands", "calls"):
             getattr(self.found, name).extend(getattr(inner, name))
         self.found.loads |= inner.stores - defined
         self.found.inner.update(inner.inner)
@@ -648,6 +663,14 @@ def _annotations(node: "ast.FunctionDef | ast.AsyncFunctionDef") -> "list[ast.ex
     every = [*getattr(args, "posonlyargs", []), *args.args, *args.kwonlyargs, args.vararg, args.kwarg]
     found = [arg.annotation for arg in every if arg is not None and arg.annotation is not None]
     return [*found, *([node.returns] if node.returns is not None else [])]
+
+
+def _asks_for_module(node: ast.Compare) -> bool:
+    """Tell whether a comparison asks only whether a module is loaded whose name stands in it."""
+    alone = len(node.ops) == 1 and isinstance(node.ops[0], (ast.In, ast.NotIn)) and bool(_text(node.left))
+    return (
+        alone and dotted(node.comparators[0]) == ("sys", "modules") and isinstance(node.comparators[0], ast.Attribute)
+    )
 
 
 def _text(node: ast.AST) -> str:

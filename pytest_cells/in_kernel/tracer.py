@@ -6,6 +6,7 @@ what is not reproducible one under `volatile`: whoever asks decides what to make
 """
 
 import builtins
+import importlib.util
 import os
 import re
 import sys
@@ -136,7 +137,9 @@ class Tracer:
         if found is None:
             record["barrier"].append("its source is no Python that can be read")
             found = reading.Names()
-        self._judge_source(found, record)
+        self._judge_source(found, record, commands=self._effects.processes)
+        if not all(map(_cannot_be_loaded, found.asked_modules)):
+            record["barrier"].append("it uses modules")
         registers = any("register" in words for words in (found.words, *self._words.values()))
         record["barrier"].extend(self._libraries.changes(registers=registers))
         before = self._known
@@ -234,7 +237,7 @@ class Tracer:
         if found is None:
             return {"names": [], "overwritten": [], "imports": [], "any": ["its source is no Python that can be read"]}
         record: dict[str, Any] = {"volatile": [], "barrier": []}
-        self._judge_source(found, record)
+        self._judge_source(found, record, commands=True)
         if _WRITES_FILES.search(source):
             record["barrier"].append("it may write files")
         touched = (found.loads | found.stores | found.late | found.inner_stores | found.deletes) - found.overwritten
@@ -355,12 +358,14 @@ class Tracer:
             self._cheap = sum(_NAME_COSTS * len(found.names) + found.size for found in components) < _CHEAP
         return {name: component for component in components for name in component.names}
 
-    def _judge_source(self, found: Any, record: "dict[str, Any]") -> None:
+    def _judge_source(self, found: Any, record: "dict[str, Any]", *, commands: bool) -> None:
+        """Tell what the source alone says; `commands` whether those in it may have run."""
         for word in sorted(set(found.dynamic)):
             record["barrier"].append("it uses %s" % word)
-        for magic in found.magics:
+        for magic in [*found.magics, *(found.commands if commands else ())]:
             record["barrier"].append("it uses %s" % magic)
-        record["volatile"].extend("it uses %s" % word for word in sorted(set(found.volatile)))
+        words = {*found.volatile, *(found.unsteady_commands if commands else ())}
+        record["volatile"].extend("it uses %s" % word for word in sorted(words))
 
     def _judge_effects(
         self, found: Any, touched: "set[str]", components: "dict[str, Any]", record: "dict[str, Any]"
@@ -657,6 +662,17 @@ def start(shell: Any, wishes: "dict[str, Any]") -> Tracer:
     effects = Effects(shell, wishes["project"], wishes.get("ignored", []))
     effects.install()
     return Tracer(shell, effects, wishes["project"])
+
+
+def _cannot_be_loaded(name: str) -> bool:
+    """Tell whether a module is not loaded, nor could be; looking for it makes that an input of the cell."""
+    package = name.partition(".")[0]
+    if name in sys.modules or package in sys.modules or package in sys.stdlib_module_names:
+        return False
+    try:
+        return importlib.util.find_spec(package) is None
+    except (ImportError, ValueError, AttributeError):
+        return False
 
 
 def _modules() -> "list[tuple[str, Any]]":

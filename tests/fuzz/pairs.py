@@ -166,6 +166,41 @@ OTHER_CACHES = (
         rerun=[1, 2],
     ),
     edit(
+        "command that does not run",
+        [
+            "k = 1",
+            "import sys\nelsewhere = 'fz_nowhere.part' in sys.modules\nif elsewhere:\n    !pip install fz_nowhere\n    %pip install x",
+            "print(elsewhere)",
+        ],
+        {0: "k = 2"},
+        rerun=[0],
+        cached=[1, 2],
+    ),
+    edit(
+        "module of which is asked, and which comes",
+        ["k = 1", "import sys\nprint('fz_later' in sys.modules)"],
+        {0: "import fz_later"},
+        files={},
+        changed={"fz_later.py": "v = 1"},
+        rerun=[0, 1],
+        seen_by_chain=False,
+    ),
+    edit(
+        "module of which is asked, and which is there",
+        ["k = 1", "import sys\nprint('fz_later' in sys.modules, 'colorsys' in sys.modules)"],
+        {0: "import fz_later, colorsys"},
+        files={"fz_later.py": "v = 1"},
+        rerun=[0, 1],
+        seen_by_chain=False,
+    ),
+    edit(
+        "command that runs in a branch",
+        ["k = 1", "import os\nif k:\n    !cat d.txt", "print(open('d.txt').read())"],
+        {0: "k = 2"},
+        files={"d.txt": "1"},
+        rerun=[0, 1],
+    ),
+    edit(
         "address of a file that is there",
         [
             "k = 1",

@@ -400,7 +400,7 @@ NAMES = (
         (
             Change(
                 "names.py",
-                'self.found.magics.append("%%%s" % name if "magic" in called.attr else "!%s" % name[:40])',
+                'magics.append("%%%s" % name if "magic" in called.attr else "!%s" % name[:40])',
                 "pass",
             ),
         ),

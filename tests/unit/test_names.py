@@ -178,8 +178,6 @@ def test_no_python(source):
 @pytest.mark.parametrize(
     ("source", "magic"),
     [
-        ("get_ipython().system('ls')", "!ls"),
-        ("x = get_ipython().getoutput('ls')", "!ls"),
         ("get_ipython().run_cell_magic('bash', '', 'ls')", "%bash"),
         ("get_ipython().run_line_magic('load_ext', 'autoreload')", "%load_ext"),
     ],
@@ -187,3 +185,36 @@ def test_no_python(source):
 def test_magics(source, magic):
     """Magics whose effects are not known are named."""
     assert [magic] == names(source).magics
+
+
+@pytest.mark.parametrize(
+    ("source", "command", "unsteady"),
+    [
+        ("get_ipython().system('ls')", "!ls", False),
+        ("x = get_ipython().getoutput('date')", "!date", True),
+        ("if k:\n    get_ipython().run_line_magic('pip', 'install x')", "%pip", True),
+    ],
+)
+def test_commands(source, command, unsteady):
+    """What starts a process if it runs is kept apart: whether it ran is seen."""
+    found = names(source)
+    assert ([command], []) == (found.commands, found.magics)
+    assert ([], unsteady) == (found.volatile, bool(found.unsteady_commands))
+
+
+@pytest.mark.parametrize(
+    ("source", "asked"),
+    [
+        ("import sys\nif 'google.colab' in sys.modules: pass", {"google.colab"}),
+        ("x = 'a' not in sys.modules", {"a"}),
+        ("x = name in sys.modules", None),
+        ("x = 'a' in sys.modules['b']", None),
+        ("x = 'a' in sys.modules.keys()", None),
+        ("x = 'a' in sys.modules in y", None),
+    ],
+)
+def test_modules_that_are_asked_for(source, asked):
+    """To ask whether a module is loaded reaches nothing else; what else is done with `sys.modules` may."""
+    found = names(source)
+    assert (asked or set()) == found.asked_modules
+    assert ("modules" in found.dynamic) is (asked is None)
