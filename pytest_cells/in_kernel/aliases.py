@@ -23,6 +23,7 @@ from .classes import (
     qualname_of,
 )
 from .codes import UnknownConstant
+from .generators import SHARED_GENERATORS, shared_generator
 from .layouts import IMMUTABLE
 from .own_code import Cached, OwnCode, inside
 from .tokens import Opaque
@@ -43,7 +44,7 @@ _MACHINERY = frozenset(
 _dereference: Any = weakref.ReferenceType.__call__
 
 _LEAF, _THROUGH, _ON, _STOP, _A_MODULE, _A_FUNCTION, _A_CLASS = range(7)
-_SOME_CODE, _A_GENERATOR, _A_FRAME, _A_REFERENCE, _A_PROXY, _ARRAY, _OF_MODULE, _A_BUILTIN = range(7, 15)
+_SOME_CODE, _A_GENERATOR, _A_FRAME, _A_REFERENCE, _A_PROXY, _ARRAY, _OF_MODULE, _A_BUILTIN, _RANDOM = range(7, 16)
 _WAYS = {
     id(OwnCode): _OF_MODULE,
     id(types.CodeType): _SOME_CODE,
@@ -150,6 +151,8 @@ class Aliases:
             return _THROUGH
         if module.partition(".")[0] in _MACHINERY:
             return _STOP
+        if (module, name) in SHARED_GENERATORS:
+            return _RANDOM
         if (module, name) in (("logging", "Manager"), ("logging", "RootLogger")):
             return _STOP
         return _ARRAY if arrays.is_array(mro) else _ON
@@ -192,6 +195,12 @@ class Aliases:
         elif way == _A_PROXY:  # what it stands for cannot be asked
             self._walk.touch(item)
             self._walk.unproven.add(self._walk.number)
+        elif way == _RANDOM:
+            slot = shared_generator(item)
+            if slot is None:
+                self._walk.touch(item)
+                return list(_referents(item))
+            self._walk.refer_generator(slot)
         elif way == _A_BUILTIN:
             named = self._walk.by_name(item, item.__module__, item.__qualname__) is not None
             return [] if named else [item.__self__]  # one that goes by its name does not stand for its whole module

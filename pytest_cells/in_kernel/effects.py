@@ -159,6 +159,10 @@ class Effects:
         """Return one of the shared generators."""
         return self._generators[name]
 
+    def generator_version(self, slot: str) -> "str | None":
+        """Return the Version that a shared generator had just before the cell; None where there is none."""
+        return self._generators[slot].version_before if slot in self._generators else None
+
     def variable_read(self, key: Any) -> None:
         """Note that an environment variable is read."""
         name = key if type(key) is str else os.fsdecode(key) if type(key) is bytes else None

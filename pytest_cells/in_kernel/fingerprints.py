@@ -41,6 +41,7 @@ from .classes import (
     qualname_of,
 )
 from .codes import Codes, UnknownConstant
+from .generators import SHARED_GENERATORS, shared_generator
 from .layouts import Layout
 from .own_code import Cached, OwnCode, inside, is_used
 from .tokens import (
@@ -133,11 +134,12 @@ class Component:
     `packages` are the top-level packages, `modules` the modules (full names) it refers to. `size` estimates bytes.
     `codes` are what the notebook's own code in it is called. `unsteady` tells that a clock is held in it.
     `indexes` are names outside it that hold the same pandas Index objects: only their `name` could be changed there.
+    `generators` are the slots of the random generators of the whole process that it holds: their state is not in it.
     """
 
     __slots__ = (
-        "codes", "cuts", "digest", "dynamic", "indexes", "modules", "names", "opaque", "packages", "reads", "size",
-        "stores", "unsteady",
+        "codes", "cuts", "digest", "dynamic", "generators", "indexes", "modules", "names", "opaque", "packages",
+        "reads", "size", "stores", "unsteady",
     )  # fmt: skip
 
     def __init__(
@@ -155,8 +157,9 @@ class Component:
         dynamic: bool = False,  # noqa: FBT001, FBT002
         codes: "frozenset[str]" = _NOTHING,
         unsteady: bool = False,  # noqa: FBT001, FBT002
+        generators: "frozenset[str]" = _NOTHING,
     ) -> None:
-        self.codes, self.unsteady = codes, unsteady
+        self.codes, self.unsteady, self.generators = codes, unsteady, generators
         self.names, self.digest, self.size, self.opaque = names, digest, size, opaque
         self.reads, self.stores, self.cuts, self.dynamic = reads, stores, cuts, dynamic
         self.packages, self.modules, self.indexes = packages, modules, indexes
@@ -258,7 +261,8 @@ class _Part:
     """What the walk of one name has found."""
 
     __slots__ = (
-        "codes", "cuts", "digest", "dynamic", "modules", "opaque", "packages", "reads", "size", "stores", "unsteady",
+        "codes", "cuts", "digest", "dynamic", "generators", "modules", "opaque", "packages", "reads", "size", "stores",
+        "unsteady",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -272,6 +276,7 @@ class _Part:
         self.cuts: set[str] = set()
         self.packages: set[str] = set()
         self.modules: set[str] = set()
+        self.generators: set[str] = set()
 
 
 class _Walk:
@@ -461,6 +466,7 @@ class _Walk:
             any([part.dynamic for part in parts]),
             _union([part.codes for part in parts]),
             any([part.unsteady for part in parts]),
+            _union([part.generators for part in parts]),
         )
 
     def _single(self, number: int) -> Component:
@@ -479,6 +485,7 @@ class _Walk:
             part.dynamic,
             frozenset(part.codes) if part.codes else _NOTHING,
             part.unsteady,
+            frozenset(part.generators) if part.generators else _NOTHING,
         )
 
     # ------------------------------------------------------------------------------------------------------- the loop
@@ -780,7 +787,8 @@ class _Walk:
         name = self.module_of(item)
         if name is None:
             return False
-        self.refer_module(name)
+        if name != "builtins":  # which code that `exec` has made holds, and reaches anyway
+            self.refer_module(name)
         self.out.append(NAMESPACE + _dumps(name, 2))
         return True
 
@@ -1091,7 +1099,27 @@ class _Walk:
             return self._type_variable
         if names[0][1] == "cython_function_or_method":
             return self._compiled_function
+        if names[0] in SHARED_GENERATORS:
+            return self._generator_or(Layout(self, kind, mro).handler())
         return Layout(self, kind, mro).handler()
+
+    def _generator_or(self, handler: "Callable[[Any], None]") -> "Callable[[Any], None]":
+        """Return what writes the generator that the whole process shares by its name: its state is a slot's."""
+
+        def write(item: Any) -> None:
+            slot = shared_generator(item)
+            if slot is None:
+                handler(item)
+            else:
+                self.refer_generator(slot)
+                self.out.append(BY_NAME + _dumps(("generator", slot), 2))
+
+        return write
+
+    def refer_generator(self, slot: str) -> None:
+        """Note that the name reaches a generator that the whole process shares."""
+        self.part.generators.add(slot)
+        self.part.packages.add(slot.partition(".")[0])
 
     def is_library(self, module: Any) -> bool:
         """Tell whether a module is installed or Python's own, rather than the notebook's or its project's."""

@@ -207,6 +207,21 @@ def _is_harmless(frame: Any, installed: Any) -> bool:
     return False
 
 
+SHARED_GENERATORS = {
+    ("random", "Random"): ("random", "_inst", "random"),
+    ("numpy.random.mtrand", "RandomState"): ("numpy.random.mtrand", "_rand", "numpy.random"),
+}
+"""By the module and name of a class, where the process keeps the one that all share, and the slot of that."""
+
+
+def shared_generator(item: Any) -> "str | None":
+    """Return the slot of a generator that the whole process shares; None for one of its kind that stands alone."""
+    for module, name, slot in SHARED_GENERATORS.values():
+        if getattr(sys.modules.get(module), name, None) is item:
+            return slot
+    return None
+
+
 # -- the generator of `random` -----------------------------------------------------------------------------
 
 

@@ -190,6 +190,10 @@ class Tracer:
         record["writes"] = {name: self._version(after, name, around) for name in sorted(written)}
         record["uses"] = {name: used for name in sorted(written) if name in after and (used := self._used(name, after))}
         touched, components = {*closure, *written}, around
+        for slot in {slot for name in touched if name in components for slot in components[name].generators}:
+            version = self._effects.generator_version(slot)
+            if version is not None:  # whoever holds it may ask for its state
+                record["slots"].setdefault(slot, version)
         self._judge_effects(found, touched, components, record)
         self._judge_steadiness(found, touched, components, record)
         record["first"], record["again"] = self._imported(found, _codes(touched, components), record["modules"])

@@ -201,6 +201,68 @@ OTHER_CACHES = (
         rerun=[0, 1],
     ),
     edit(
+        "distributions that hold the process's own generator",
+        [
+            "import numpy as np",
+            "from scipy.stats import norm\nd = norm(0, 1)\nd.mean()",
+            "e = norm(1, 2)\ne.mean()",
+            "print(d.pdf(0.5))",
+            "print(d.cdf(0.5))",
+        ],
+        {2: "e = norm(1, 3)\ne.mean()", 4: "print(d.cdf(0.6))"},
+        rerun=[2, 4],
+        cached=[0, 1, 3],
+    ),
+    edit(
+        "distribution that was brought back draws from the process's own generator",
+        [
+            "import numpy as np, time\nfrom scipy.stats import norm",
+            "d = norm(0, 1)\ntime.sleep(0.3)",
+            "np.random.seed(1)\nprint(d.rvs(2))",
+        ],
+        {2: "np.random.seed(2)\nprint(d.rvs(2))"},
+        rerun=[2],
+        cached=[0, 1],
+    ),
+    edit(
+        "state of the generator that a distribution holds",
+        [
+            "import numpy as np\nnp.random.seed(1)",
+            "from scipy.stats import norm\nd = norm(0, 1)",
+            "print(d.dist.random_state.get_state()[1][:2])",
+        ],
+        {0: "import numpy as np\nnp.random.seed(2)"},
+        rerun=[0, 2],
+    ),
+    edit(
+        "generator that a distribution holds, seeded there",
+        [
+            "import numpy as np\nnp.random.seed(1)",
+            "from scipy.stats import norm\nd = norm(0, 1)",
+            "d.dist.random_state.seed(5)",
+            "print(np.random.rand())",
+        ],
+        {2: "d.dist.random_state.seed(6)"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "the process's own generator in a list",
+        [
+            "import random\nrandom.seed(1)",
+            "r = [random.random.__self__]",
+            "print(hash(r[0].getstate()))",
+            "print(len(r))",
+        ],
+        {0: "import random\nrandom.seed(2)"},
+        rerun=[0, 2],
+    ),
+    edit(
+        "generator of a notebook's own",
+        ["import random\nr = random.Random(1)", "r.random()", "print(r.random())"],
+        {0: "import random\nr = random.Random(2)"},
+        rerun=[0, 1, 2],
+    ),
+    edit(
         "address of a file that is there",
         [
             "k = 1",
