@@ -31,7 +31,8 @@ _OWN_BUSINESS = frozenset(
     | {("sys", "last_traceback"), ("sys", "stdout"), ("sys", "stderr"), ("sys", "stdin"), ("sys", "displayhook")}
     | {("sys", "path"), ("sys", "argv"), ("sys", "ps1"), ("sys", "ps2"), ("sys", "ps3"), ("sys", "excepthook")}
     | {("sys", "path_importer_cache"), ("sys", "warnoptions"), ("random", "_inst")}
-    | {("matplotlib.pyplot", "draw_if_interactive")}
+    | {("matplotlib.pyplot", "draw_if_interactive"), ("patsy.util", "safe_is_pandas_categorical_dtype")}
+    | {("pyparsing.core.ParserElement", name) for name in ("_packratEnabled", "_parse", "packrat_cache")}
 )
 """What libraries set for themselves when they are first used, and what is observed as ambient state."""
 _DEFINED = (type, types.FunctionType, types.BuiltinFunctionType)

@@ -59,6 +59,7 @@ HARMLESS = {
     "gc": frozenset({"collect"}),
     "os": frozenset(
         {"makedirs", "mkdir", "remove", "unlink", "rename", "replace", "chdir", "rmdir", "system", "putenv"}
+        | {"listdir", "getcwd", "getenv", "stat", "walk"}
     ),
     "os.environ": None,
     "os.path": None,
@@ -66,9 +67,9 @@ HARMLESS = {
         {"copy", "copy2", "copyfile", "copyfileobj", "copymode", "copystat", "copytree", "move", "rmtree", "chown"}
         | {"make_archive", "unpack_archive", "disk_usage", "which", "get_terminal_size"}
     ),
-    "sys": frozenset({"path", "stdout", "stderr", "setrecursionlimit", "exit"}),
+    "sys": frozenset({"path", "stdout", "stderr", "setrecursionlimit", "getrecursionlimit", "getsizeof", "exit"}),
     "urllib.request": frozenset({"urlretrieve"}),
-    "json": frozenset({"dump"}),
+    "json": frozenset({"dump", "dumps", "load", "loads"}),
     "pickle": frozenset({"dump"}),
     "random": frozenset({"seed", "setstate", "shuffle"}),
     "numpy.random": frozenset({"seed", "set_state", "shuffle"}),
@@ -93,13 +94,17 @@ HARMLESS = {
     "typing": None,
     "enum": None,
     "numba": frozenset({"jit", "njit", "vectorize", "guvectorize"}),
-    "decimal": frozenset({"getcontext"}),
+    "decimal": frozenset({"getcontext", "Decimal"}),
     "locale": None,
     "itertools": None,
     "builtins": frozenset({"print"}),
 }
 """What may be called for its effect alone, by module: it leaves nothing behind that is not observed. None for all."""
-HARMLESS_PACKAGES = frozenset({"networkx", "numpy", "pandas", "scipy", "seaborn", "sklearn", "statsmodels", "xarray"})
+HARMLESS_PACKAGES = frozenset(
+    {"networkx", "numpy", "pandas", "scipy", "seaborn", "sklearn", "statsmodels", "xarray"}
+    | {"base64", "cmath", "collections", "copy", "datetime", "fractions", "hashlib", "random", "re", "statistics"}
+    | {"string", "struct", "textwrap"}
+)
 """Packages that may be called for their effect alone, but for setters: what they draw is observed, no more stays."""
 SILENT = (HARMLESS_PACKAGES | {"matplotlib"} | sys.stdlib_module_names) - {"__hello__", "antigravity", "this"}
 """Packages that show nothing when they are imported for the first time."""

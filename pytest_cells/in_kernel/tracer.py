@@ -479,7 +479,7 @@ class Tracer:
                 return self._reaches(path[0], shown) if variables is None else None
             if name in ("builtins", "_io"):
                 return None if path[0] in reading.PURE_BUILTINS else "it calls %s for its effect" % shown
-            return self._called(name, [path[0], *rest], shown)
+            return self._called(name, [text_of(value.__name__), *rest], shown)
         held = text_of(getattr(type(value), "__module__", "")).partition(".")[0] in _LIBRARY_HELD
         if held and not (rest and rest[0] in _SETTLED):
             return "it calls %s for its effect" % shown
