@@ -257,7 +257,8 @@ class Effects:
 
     def is_plain(self, slot: str) -> bool:
         """Tell whether all that a slot holds can be told as plain data."""
-        return not self._slots[slot].opaque
+        found = self._slots.get(slot)
+        return found is not None and not found.opaque
 
     def slot_state(self, slot: str) -> "bytes | None":
         """Return what sets a slot again in a fresh kernel, None where that cannot be done."""
