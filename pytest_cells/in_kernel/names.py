@@ -67,7 +67,7 @@ HARMLESS = {
         {"copy", "copy2", "copyfile", "copyfileobj", "copymode", "copystat", "copytree", "move", "rmtree", "chown"}
         | {"make_archive", "unpack_archive", "disk_usage", "which", "get_terminal_size"}
     ),
-    "sys": frozenset({"path", "stdout", "stderr", "setrecursionlimit", "getrecursionlimit", "getsizeof", "exit"}),
+    "sys": frozenset({"path", "stdout", "stderr", "setrecursionlimit", "getrecursionlimit", "exit"}),
     "urllib.request": frozenset({"urlretrieve"}),
     "json": frozenset({"dump", "dumps", "load", "loads"}),
     "pickle": frozenset({"dump"}),
