@@ -38,10 +38,11 @@ from .unsteady import (
     says_now,
     text_of,
 )
-from .versions import FINALIZES, OF_MODULES, collector
+from .versions import FINALIZES, OF_MODULES, SHARES, collector
 
 _HISTORY_NAME = re.compile(r"^(_+|_i+|_i?\d+)$")
 _NAMES_AN_INDEX = re.compile(r"\.names?\s*=[^=]|inplace|setattr|set_names")
+_NAMES_IT_IN_PLACE = re.compile(r"\.names?\s*=[^=]|setattr|set_names|rename\w*\([^)]*inplace")
 _CHEAP = 50_000
 """A walk over all names that hold no more, in estimated bytes, is done after every cell. It takes about 0.3 ms and
 shows changes that nobody expects. By size and not by time, so that the same is seen in every run."""
@@ -142,6 +143,8 @@ class Tracer:
             record["barrier"].append("it uses modules")
         registers = any("register" in words for words in (found.words, *self._words.values()))
         record["barrier"].extend(self._libraries.changes(registers=registers))
+        if record["modules"] and any(word.startswith("register") for word in found.words):
+            record["barrier"].append("it may register something with a library that it is the first to import")
         before = self._known
         self._modules.look()
         self._libraries.take_in()
@@ -230,13 +233,16 @@ class Tracer:
         """Answer a request that stands beside the notebook's cells."""
         self._effects.disturb()
         if wishes["request"] == "names_of":
-            return self.names_of(wishes["source"])
+            return self.names_of(wishes["source"], wishes["functions"])
         if wishes["request"] == "restore":
             return {"versions": self.restore(wishes["path"], wishes["digest"])}
         return {"failed": self.set_slots(wishes["slots"])}
 
-    def names_of(self, source: str) -> "dict[str, Any]":
-        """Return the names that a source may touch, and why it may touch others, before it is run."""
+    def names_of(self, source: str, functions: str) -> "dict[str, Any]":
+        """Return the names that a source may touch, and why it may touch others, before it is run.
+
+        And whether it, or one of the functions that cells above define, may name an index that frames share.
+        """
         found = self._analyse(source)
         if found is None:
             return {"names": [], "overwritten": [], "imports": [], "any": ["its source is no Python that can be read"]}
@@ -250,6 +256,7 @@ class Tracer:
             "overwritten": sorted(found.overwritten),
             "imports": sorted({name.lstrip(".").partition(".")[0] for name in found.imports}),
             "any": record["barrier"],
+            "names_indexes": any(map(_NAMES_IT_IN_PLACE.search, (source, functions))),
         }
 
     def restore(self, path: str, digest: str) -> "dict[str, Any]":
@@ -322,7 +329,8 @@ class Tracer:
         component = components[name]
         own = ":" not in name and bool(self._modules.touched(self._packages({name}, components), ()))
         names = component.reads | component.cuts | component.stores if component.reads or component.cuts else ()
-        return sorted({*names, OF_MODULES} if own else names)
+        used = {*names, *(SHARES + other for other in component.indexes)}
+        return sorted({*used, OF_MODULES} if own else used)
 
     def _closure(self, found: Any, known: "dict[str, Any]", more: "Iterable[str]" = ()) -> "set[str]":
         """Return all names whose values the cell may have reached, and those that it reached `more`."""

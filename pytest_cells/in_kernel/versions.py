@@ -26,6 +26,8 @@ FINALIZES = "^"
 """Marks, behind its digest, the Version of a variable whose value runs code of the notebook when it is dropped."""
 OF_MODULES = ":"
 """Stands, among the names that the code of a value may touch, for the variables of all modules of the project."""
+SHARES = "="
+"""Stands there before a name that holds the same pandas Index objects: what is restored has its own."""
 UNLISTED = frozenset({"__pycache__", ".pytest_cache"})
 """What comes and goes by testing alone is no part of a listing."""
 TRANSIENT_VARIABLES = frozenset(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from pytest_cells.errors import StoreError
 from pytest_cells.evaluator import Executor, ObservingRunner
 from pytest_cells.in_kernel import AGENT
 from pytest_cells.in_kernel.lookups import ALL
-from pytest_cells.in_kernel.versions import FOLDER
+from pytest_cells.in_kernel.versions import FOLDER, SHARES
 from pytest_cells.judge import judge
 from pytest_cells.kernels.processes import open_for_writing
 from pytest_cells.live import Filter, LiveKernel
@@ -146,7 +146,7 @@ class TracedKernel(LiveKernel):
             first = barrier + 1
         if self._accumulates(cell):
             return None
-        told = self._request("names_of", source=cell.source)
+        told = self._request("names_of", source=cell.source, functions=self._functions_above(cell))
         if told is None or told.get("any"):
             return None
         versions = self._traces.versions(cell.index)
@@ -161,6 +161,8 @@ class TracedKernel(LiveKernel):
         dropped = [name for name in told.get("overwritten", []) if finalizes(versions.get(f"var:{name}", ABSENT))]
         modules = states_of_modules(versions, told.get("imports", []))
         needed = reachable([*told.get("names", []), *dropped, *modules], uses, versions)
+        if told.get("names_indexes") and not needed.isdisjoint(_sharing(uses)):
+            return None
         traces = {
             index: self._traces.steps[index].trace for index in range(first, cell.index) if index in self._traces.steps
         }
@@ -170,6 +172,11 @@ class TracedKernel(LiveKernel):
             return way
         prefix = tuple(Replay(index) for index in range(self._position, first) if index not in self._traces.skipped)
         return Way(prefix + way.actions, way.needed)
+
+    def _functions_above(self, cell: Cell) -> str:
+        """Return the sources of the cells above that may define functions."""
+        above = (other.source for other in self._notebook.cells[: cell.index] if self._counts(other))
+        return "\n".join(source for source in above if "def " in source or "lambda" in source)
 
     def _accumulates(self, cell: Cell) -> bool:
         """Tell whether a cell changes files that it reads, or one above has just done so.
@@ -481,6 +488,12 @@ class TracedKernel(LiveKernel):
         after = self._traces.steps.get(cell.index)
         if expected is not None and not everything_above and (after is None or dict(after.writes) != expected):
             raise _Surprise(f"cell {cell.label} did something else when it was executed again")
+
+
+def _sharing(uses: Mapping[str, Collection[str]]) -> set[str]:
+    """Return the names that hold the same Index objects of pandas as others; snapshots do not bring that back."""
+    found = {(name, other.removeprefix(SHARES)) for name, used in uses.items() for other in used if other[:1] == SHARES}
+    return {name for pair in found for name in pair}
 
 
 def _adds_to_files(trace: Trace) -> bool:
