@@ -451,6 +451,7 @@ def first_files() -> dict[str, str]:
         "data/one.txt": "1\n",
         "script.py": "script_value = 5\nprint('script', script_value)\n",
         "helpers.py": helpers(3, "+", 0),
+        "speaks.py": "print('speaks')\nN = 2\n",
         "pkg/__init__.py": "",
         "pkg/sub.py": "from pkg.deep import BASE\n\nCACHE = {}\n\n\ndef value():\n    return BASE + len(CACHE)\n",
         "pkg/deep.py": "BASE = 1\n",

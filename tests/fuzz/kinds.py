@@ -468,6 +468,9 @@ MODULES = _kinds(
     "from helpers import *\nprint(twice($K), CONST)",
     "import helpers as hp\nhp.TABLE[$Q] = $K",
     "import helpers\nprint(helpers.TABLE)",
+    "import this",
+    "import speaks",
+    "import speaks\n@int = speaks.N + $K",
 )
 DYNAMIC = _kinds(
     "dynamic",
