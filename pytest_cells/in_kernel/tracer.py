@@ -143,7 +143,7 @@ class Tracer:
             record["barrier"].append("it uses modules")
         registers = any("register" in words for words in (found.words, *self._words.values()))
         record["barrier"].extend(self._libraries.changes(registers=registers))
-        if record["modules"] and any(word.startswith("register") for word in found.words):
+        if any(word.startswith("register") for word in found.words) and _loads(found.imports, record["modules"]):
             record["barrier"].append("it may register something with a library that it is the first to import")
         before = self._known
         self._modules.look()
@@ -674,6 +674,12 @@ def start(shell: Any, wishes: "dict[str, Any]") -> Tracer:
     effects = Effects(shell, wishes["project"], wishes.get("ignored", []))
     effects.install()
     return Tracer(shell, effects, wishes["project"])
+
+
+def _loads(imports: "Iterable[str]", new: "Iterable[str]") -> bool:
+    """Tell whether new modules are of packages that are imported by name."""
+    packages = {name.partition(".")[0] for name in imports}
+    return not packages.isdisjoint(name.partition(".")[0] for name in new)
 
 
 def _cannot_be_loaded(name: str) -> bool:
