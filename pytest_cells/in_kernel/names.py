@@ -273,6 +273,11 @@ def _inner_names(found: Names, scopes: "symtable.SymbolTable | None", tree: ast.
                 found.late.add(symbol.get_name())
                 if symbol.is_assigned() and symbol.is_declared_global():
                     found.inner_stores.add(symbol.get_name())
+    for part in _comprehensions(tree):  # from Python 3.13 on those of the cell itself are no scopes
+        first = {id(name) for name in ast.walk(part.generators[0].iter)}  # evaluated in the scope around it
+        names = [name for name in ast.walk(part) if isinstance(name, ast.Name) and id(name) not in first]
+        own = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+        found.late.update({name.id for name in names if isinstance(name.ctx, ast.Load)} - own)
     if scopes is None:  # a top-level await is no syntax for symtable: every name in inner code counts
         for part in ast.walk(tree):
             if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, *_COMPREHENSIONS)):
@@ -284,6 +289,25 @@ def _inner_names(found: Names, scopes: "symtable.SymbolTable | None", tree: ast.
 
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+def _comprehensions(tree: ast.Module) -> "list[Any]":
+    """Return the comprehensions that stand in no function and no class."""
+    found: list[Any] = []
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, _COMPREHENSIONS):
+            found.append(part)
+            waiting.append(part.generators[0].iter)
+        elif isinstance(part, _FUNCTIONS):
+            waiting += [*part.args.defaults, *filter(None, part.args.kw_defaults), *getattr(part, "decorator_list", ())]
+        elif isinstance(part, ast.ClassDef):
+            waiting += [*part.bases, *part.keywords, *part.decorator_list]
+        else:
+            waiting += ast.iter_child_nodes(part)
+    return found
 
 
 class _Reader:

@@ -37,6 +37,8 @@ def names(source: str):
         ("def f(a, b=c):\n    d = a\n    return d", {"c"}, {"f"}),
         ("g = 1\ndef f():\n    return g", {"g"}, {"f"}),
         ("x = [a for a in b if c]", {"b", "c"}, {"x"}),
+        ("b = 1\nx = [a for a in b]", set(), {"b", "x"}),
+        ("x = [[e for e in f if g] for a in [h for h in i if j]]", {"f", "g", "i", "j"}, {"x"}),
         ("x = lambda: y", {"y"}, {"x"}),
         ("(x := y)", {"y"}, {"x"}),
         ("c and (x := 1)", {"c"}, set()),
@@ -65,6 +67,8 @@ def test_names(source, loads, overwritten):
     [
         "globals()['x']",
         "eval('x')",
+        "[eval(x) for x in [a for a in b]]",
+        "x = [1 for a in [eval(x) for x in y]]",
         "def f():\n    exec(text)",
         "get_ipython().user_ns",
         "import inspect",
