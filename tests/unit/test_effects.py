@@ -97,7 +97,12 @@ ROWS = [
     row("exists", "import os", "os.path.exists('a.txt')", files={"a.txt": HELLO}),
     row("exists_not", "import os", "os.path.exists('none.txt')", files={"none.txt": "absent"}),
     row("isdir", "import os", "os.path.isdir('sub')", files={"sub": "folder"}),
-    row("resolve", "import pathlib", "pathlib.Path('sub').resolve()", files={"sub": "folder"}),
+    row(  # until Python 3.12 it asks once more for what it has found
+        "resolve",
+        "import pathlib",
+        "pathlib.Path('sub').resolve()",
+        files={"sub": "folder"} if sys.version_info < (3, 13) else {},
+    ),
     row("getsize", "import os", "os.path.getsize('a.txt')", files={"a.txt": HELLO}),
     row("lexists", "import os", "os.path.lexists('a.txt')", files={"a.txt": HELLO}),
     row("access", "import os", "os.access('a.txt', os.R_OK)", files={"a.txt": HELLO}),
