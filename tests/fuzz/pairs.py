@@ -2997,6 +2997,15 @@ FIRST_IMPORTS = (
         ["import parts", "from parts import speaks"],
         files={"parts/__init__.py": "", "parts/speaks.py": "print('spoken')\n"},
     ),
+    edit(
+        "registered with a library that is imported there",
+        [
+            "import xml.etree.ElementTree as ET\nx = ET.register_namespace('one', 'u')",
+            "import xml.etree.ElementTree as ET\nprint(ET.tostring(ET.Element('{u}a')))",
+        ],
+        {0: "import xml.etree.ElementTree as ET\nx = ET.register_namespace('two', 'u')"},
+        rerun=[0, 1],
+    ),
     edit("silent library imported again", ["import json\nprint(1)", "import json\nprint(2)"], {0: "x = 1"}, cached=[1]),
 )
 """What a library shows only when it is imported for the first time."""

@@ -1594,6 +1594,11 @@ LEFT = (
                 '            state["it sets a hook of IPython"] = self._hooks(shell)',
                 "            pass",
             ),
+            Change(
+                "tracer.py",
+                'if any(word.startswith("register") for word in found.words) and _loads',
+                "if False and _loads",
+            ),
             Change("leftovers.py", "        if not found and self._called is not None:", "        if False:"),
             Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
         ),
@@ -1620,6 +1625,20 @@ LEFT = (
         CHAIN,
         (Change("tracer.py", " and not sets and _is_function(name, rest):", ":"),),
         ("method of what a library holds",),
+    ),
+    Rule(
+        "registered at the first import",
+        "Whether a cell registers something with a package that it is itself the first to import",
+        "words of its source that begin with ``register``, and new modules of a package that it imports",
+        CHAIN,
+        (
+            Change(
+                "tracer.py",
+                'if any(word.startswith("register") for word in found.words) and _loads',
+                "if False and _loads",
+            ),
+        ),
+        ("registered with a library that is imported there",),
     ),
     Rule(
         "first imports",
