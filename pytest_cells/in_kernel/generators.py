@@ -214,10 +214,17 @@ SHARED_GENERATORS = {
 """By the module and name of a class, where the process keeps the one that all share, and the slot of that."""
 
 
+_HELD: "dict[str, Any]" = {"gauss_next": None}
+"""What such a generator has as attributes, unless the notebook gives it more: that is no part of the slot."""
+
+
 def shared_generator(item: Any) -> "str | None":
     """Return the slot of a generator that the whole process shares; None for one of its kind that stands alone."""
     for module, name, slot in SHARED_GENERATORS.values():
-        if getattr(sys.modules.get(module), name, None) is item:
+        if (
+            getattr(sys.modules.get(module), name, None) is item
+            and getattr(item, "__dict__", _HELD).keys() <= _HELD.keys()
+        ):
             return slot
     return None
 

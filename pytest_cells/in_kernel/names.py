@@ -100,13 +100,20 @@ HARMLESS = {
     "builtins": frozenset({"print"}),
 }
 """What may be called for its effect alone, by module: it leaves nothing behind that is not observed. None for all."""
-HARMLESS_PACKAGES = frozenset(
-    {"networkx", "numpy", "pandas", "scipy", "seaborn", "sklearn", "statsmodels", "xarray"}
-    | {"base64", "cmath", "collections", "copy", "datetime", "fractions", "hashlib", "random", "re", "statistics"}
+HARMLESS_PACKAGES = frozenset({"networkx", "numpy", "pandas", "scipy", "seaborn", "sklearn", "statsmodels", "xarray"})
+"""Packages that may be called for their effect alone, but for setters: what they draw is observed, no more stays."""
+HARMLESS_OF_PYTHON = frozenset(
+    {"base64", "cmath", "collections", "copy", "datetime", "fractions", "hashlib", "random", "re", "statistics"}
     | {"string", "struct", "textwrap"}
 )
-"""Packages that may be called for their effect alone, but for setters: what they draw is observed, no more stays."""
-SILENT = (HARMLESS_PACKAGES | {"matplotlib"} | sys.stdlib_module_names) - {"__hello__", "antigravity", "this"}
+"""Modules of Python's own of which that is true too, but for methods of classes, which change what they are given."""
+_SPEAKING = frozenset(
+    {"__hello__", "antigravity", "this", "aifc", "asynchat", "asyncore", "audioop", "cgi", "cgitb", "chunk", "crypt"}
+    | {"distutils", "imghdr", "imp", "lib2to3", "mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "pipes"}
+    | {"smtpd", "sndhdr", "spwd", "sunau", "telnetlib", "uu", "xdrlib"}
+)
+"""Modules of Python's own that print, or warn that they will go."""
+SILENT = (HARMLESS_PACKAGES | {"matplotlib"} | sys.stdlib_module_names) - _SPEAKING
 """Packages that show nothing when they are imported for the first time."""
 SETTERS = re.compile(
     r"^_?(?:clear|config|deregister|disable|enable|eval|install|patch|register|reset|set|unregister|use)"
@@ -274,10 +281,7 @@ def _inner_names(found: Names, scopes: "symtable.SymbolTable | None", tree: ast.
                 if symbol.is_assigned() and symbol.is_declared_global():
                     found.inner_stores.add(symbol.get_name())
     for part in _comprehensions(tree):  # from Python 3.13 on those of the cell itself are no scopes
-        first = {id(name) for name in ast.walk(part.generators[0].iter)}  # evaluated in the scope around it
-        names = [name for name in ast.walk(part) if isinstance(name, ast.Name) and id(name) not in first]
-        own = {name.id for name in names if isinstance(name.ctx, ast.Store)}
-        found.late.update({name.id for name in names if isinstance(name.ctx, ast.Load)} - own)
+        found.late.update(_free(part, frozenset(), inside=False))
     if scopes is None:  # a top-level await is no syntax for symtable: every name in inner code counts
         for part in ast.walk(tree):
             if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, *_COMPREHENSIONS)):
@@ -290,6 +294,29 @@ def _inner_names(found: Names, scopes: "symtable.SymbolTable | None", tree: ast.
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+def _free(part: Any, bound: "frozenset[str]", *, inside: bool = True) -> "set[str]":
+    """Return the names that a part of a comprehension loads and that no scope in it binds.
+
+    What a comprehension goes through first belongs to the scope around it: it counts if that is `inside` another.
+    """
+    if isinstance(part, ast.Name):
+        return {part.id} - bound if isinstance(part.ctx, ast.Load) else set()
+    inner, children = bound, list(ast.iter_child_nodes(part))
+    found: set[str] = set()
+    if isinstance(part, _COMPREHENSIONS):
+        targets = [name for one in part.generators for name in ast.walk(one.target) if isinstance(name, ast.Name)]
+        inner = bound | {name.id for name in targets}
+        found = _free(part.generators[0].iter, bound) if inside else set()
+        rest = [
+            (one.target, *one.ifs, *([one.iter] if one is not part.generators[0] else ())) for one in part.generators
+        ]
+        children = [child for child in children if not isinstance(child, ast.comprehension)]
+        children += [child for group in rest for child in group]
+    elif isinstance(part, ast.Lambda):
+        inner = bound | {argument.arg for argument in ast.walk(part.args) if isinstance(argument, ast.arg)}
+    return found.union(*(_free(child, inner) for child in children))
 
 
 def _comprehensions(tree: ast.Module) -> "list[Any]":
@@ -588,8 +615,7 @@ class _Reader:
                 self.code(name, texts[1], defined)
             self.code(name, texts[2], defined)
             return True
-        is_line = called.attr == "run_line_magic" and name in SHELLS
-        is_command = is_line or called.attr not in MAGIC_CALLS[:2]
+        is_command = called.attr not in MAGIC_CALLS[:2]
         magics = self.found.commands if is_command else self.found.magics
         magics.append("%%%s" % name if "magic" in called.attr else "!%s" % name[:40])
         if any(SHELL_NOW.search(text) for text in texts) and (is_command or name in SHELLS):

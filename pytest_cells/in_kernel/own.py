@@ -46,6 +46,7 @@ class OwnModules:
         """By folder, whether the modules in it are the user's own."""
         self._texts: dict[str, tuple[str, Any]] = {}
         self._effects: dict[tuple[str, bool], list[str]] = {}
+        self._searched: dict[str, bool] = {}
         self._finalizing: tuple[frozenset[str], frozenset[str]] = frozenset(), frozenset()
         """The packages whose text says `__del__`, and the modules in which that was looked for."""
         self._unsteady: dict[str, frozenset[str]] = {}
@@ -58,6 +59,12 @@ class OwnModules:
         for name, module in list(sys.modules.items()):
             if name not in self.names and self._own(name, module):
                 self.names[name] = module
+
+    def say(self, pattern: Any) -> bool:
+        """Tell whether a pattern is found in the text of some module; it is looked for once in each."""
+        for name in self.names.keys() - self._searched.keys():
+            self._searched[name] = pattern.search(self._read(name)[0]) is not None
+        return any(self._searched.values())
 
     def is_own(self, name: str) -> bool:
         """Tell whether a module that is there is the user's own."""

@@ -41,8 +41,7 @@ from .unsteady import (
 from .versions import FINALIZES, OF_MODULES, SHARES, collector
 
 _HISTORY_NAME = re.compile(r"^(_+|_i+|_i?\d+)$")
-_NAMES_AN_INDEX = re.compile(r"\.names?\s*=[^=]|inplace|setattr|set_names")
-_NAMES_IT_IN_PLACE = re.compile(r"\.names?\s*=[^=]|setattr|set_names|rename\w*\([^)]*inplace")
+_NAMES_AN_INDEX = re.compile(r"\.names?\b(?!\s*\()|inplace|setattr|set_names")
 _CHEAP = 50_000
 """A walk over all names that hold no more, in estimated bytes, is done after every cell. It takes about 0.3 ms and
 shows changes that nobody expects. By size and not by time, so that the same is seen in every run."""
@@ -63,6 +62,10 @@ _WRITES_FILES = re.compile(
 _SETTLED = frozenset({"info", "debug", "warning", "error", "critical", "exception", "log"})
 _NAMED_IN_DATA = (type, types.FunctionType)
 """What pickles hold by its name."""
+_HUSHES = frozenset({"capture", "redirect_stdout", "redirect_stderr", "clear_output", "stdout", "stderr"})
+"""Words of cells that may not show what is printed in them."""
+_ASKED_FOR = frozenset({"google.colab", "pyodide", "piplite", "micropip", "js", "kaggle_secrets"})
+"""Modules by which notebooks find out where they run."""
 _NO_PATHS: "frozenset[tuple[str, ...]]" = frozenset()
 _NO_WORDS: "frozenset[str]" = frozenset()
 _clock, _own_clock = time.perf_counter, time.thread_time
@@ -147,6 +150,8 @@ class Tracer:
             record["barrier"].append("it may register something with a library that it is the first to import")
         before = self._known
         self._modules.look()
+        self._names_indexes = self._names_indexes or self._modules.say(_NAMES_AN_INDEX)
+        record["names_indexes"] = self._names_indexes
         self._libraries.take_in()
         closure = self._closure(found, before)
         if self._loads_classes(found, closure, before):
@@ -199,6 +204,7 @@ class Tracer:
                 record["slots"].setdefault(slot, version)
         self._judge_effects(found, touched, components, record)
         self._judge_steadiness(found, touched, components, record)
+        record["hushes"] = not _HUSHES.isdisjoint(found.words)
         record["first"], record["again"] = self._imported(found, _codes(touched, components), record["modules"])
         if record.pop("held", False):
             unseen = sorted(name for name in touched if name in components and components[name].digest is None)
@@ -233,16 +239,13 @@ class Tracer:
         """Answer a request that stands beside the notebook's cells."""
         self._effects.disturb()
         if wishes["request"] == "names_of":
-            return self.names_of(wishes["source"], wishes["functions"])
+            return self.names_of(wishes["source"])
         if wishes["request"] == "restore":
             return {"versions": self.restore(wishes["path"], wishes["digest"])}
         return {"failed": self.set_slots(wishes["slots"])}
 
-    def names_of(self, source: str, functions: str) -> "dict[str, Any]":
-        """Return the names that a source may touch, and why it may touch others, before it is run.
-
-        And whether it, or one of the functions that cells above define, may name an index that frames share.
-        """
+    def names_of(self, source: str) -> "dict[str, Any]":
+        """Return the names that a source may touch, and why it may touch others, before it is run."""
         found = self._analyse(source)
         if found is None:
             return {"names": [], "overwritten": [], "imports": [], "any": ["its source is no Python that can be read"]}
@@ -256,7 +259,6 @@ class Tracer:
             "overwritten": sorted(found.overwritten),
             "imports": sorted({name.lstrip(".").partition(".")[0] for name in found.imports}),
             "any": record["barrier"],
-            "names_indexes": any(map(_NAMES_IT_IN_PLACE.search, (source, functions))),
         }
 
     def restore(self, path: str, digest: str) -> "dict[str, Any]":
@@ -504,6 +506,9 @@ class Tracer:
         sets = not rest or rest[0] in harmful or any(map(reading.SETTERS.match, words))
         if words[0] in reading.HARMLESS_PACKAGES and not sets and _is_function(name, rest):
             return None
+        unchanging = len(rest) == 1 or (name == "datetime" and _is_function(name, rest))
+        if name in reading.HARMLESS_OF_PYTHON and not sets and unchanging:
+            return None
         if name in reading.HARMLESS:
             allowed = reading.HARMLESS[name]
             if allowed is None and (not rest or rest[0] not in harmful):
@@ -685,7 +690,7 @@ def _loads(imports: "Iterable[str]", new: "Iterable[str]") -> bool:
 def _cannot_be_loaded(name: str) -> bool:
     """Tell whether a module is not loaded, nor could be; looking for it makes that an input of the cell."""
     package = name.partition(".")[0]
-    if name in sys.modules or package in sys.modules or package in sys.stdlib_module_names:
+    if name not in _ASKED_FOR or name in sys.modules or package in sys.modules:
         return False
     try:
         return importlib.util.find_spec(package) is None

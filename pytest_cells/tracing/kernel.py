@@ -146,23 +146,14 @@ class TracedKernel(LiveKernel):
             first = barrier + 1
         if self._accumulates(cell):
             return None
-        told = self._request("names_of", source=cell.source, functions=self._functions_above(cell))
+        told = self._request("names_of", source=cell.source)
         if told is None or told.get("any"):
             return None
         versions = self._traces.versions(cell.index)
-        uses: dict[str, list[str]] = {}
-        for index in range(cell.index):
-            step = self._traces.steps.get(index)
-            if step is None:
-                continue
-            for name in step.writes:
-                uses.pop(name.partition(":")[2], None)
-            uses.update(step.trace.uses)
+        uses = self._uses(cell)
         dropped = [name for name in told.get("overwritten", []) if finalizes(versions.get(f"var:{name}", ABSENT))]
         modules = states_of_modules(versions, told.get("imports", []))
         needed = reachable([*told.get("names", []), *dropped, *modules], uses, versions)
-        if told.get("names_indexes") and not needed.isdisjoint(_sharing(uses)):
-            return None
         traces = {
             index: self._traces.steps[index].trace for index in range(first, cell.index) if index in self._traces.steps
         }
@@ -173,10 +164,17 @@ class TracedKernel(LiveKernel):
         prefix = tuple(Replay(index) for index in range(self._position, first) if index not in self._traces.skipped)
         return Way(prefix + way.actions, way.needed)
 
-    def _functions_above(self, cell: Cell) -> str:
-        """Return the sources of the cells above that may define functions."""
-        above = (other.source for other in self._notebook.cells[: cell.index] if self._counts(other))
-        return "\n".join(source for source in above if "def " in source or "lambda" in source)
+    def _uses(self, cell: Cell) -> dict[str, list[str]]:
+        """Return, by name, the names that code in its value may touch before a cell."""
+        uses: dict[str, list[str]] = {}
+        for index in range(cell.index):
+            step = self._traces.steps.get(index)
+            if step is None:
+                continue
+            for name in step.writes:
+                uses.pop(name.partition(":")[2], None)
+            uses.update(step.trace.uses)
+        return uses
 
     def _accumulates(self, cell: Cell) -> bool:
         """Tell whether a cell changes files that it reads, or one above has just done so.
@@ -346,6 +344,8 @@ class TracedKernel(LiveKernel):
                 and state.version(f"var:{name}") != ABSENT
             ):
                 return f"cell {cell.label} imported {name.partition(':')[0]}, whose state was not brought back"
+        if record.names_indexes and not _sharing(self._uses(cell)).isdisjoint(record.reads):
+            return f"cell {cell.label} may name an index that frames share"
         for name in record.first:
             if state.version(f"loaded:{name}") != ABSENT:
                 return f"cell {cell.label} imported {name} for the first time, which a cell above had done"
@@ -373,7 +373,7 @@ class TracedKernel(LiveKernel):
             record = msgspec.structs.replace(record, barrier=[*record.barrier, "it failed"])
         if cell.directives.cache_anyway:
             record = msgspec.structs.replace(record, volatile=[])
-        shows = any(output["output_type"] in ("stream", "display_data") for output in outcome.outputs)
+        shows = record.hushes or any(out["output_type"] in ("stream", "display_data") for out in outcome.outputs)
         inputs = inputs_of(record, state, static, self._settings.rootdir, shows=shows)
         lookup = self._traces.lookup(cell)
         nonce = str(time.time_ns()) if record.volatile and record.barrier else ""

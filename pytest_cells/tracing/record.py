@@ -58,6 +58,10 @@ class Record(msgspec.Struct, frozen=True):
     modules: list[str] = msgspec.field(default_factory=list)
     first: dict[str, str] = msgspec.field(default_factory=dict)
     """By package that it imports, the modules of it that no cell had loaded, where importing may show something."""
+    hushes: bool = False
+    """Whether it may have kept back what importing showed."""
+    names_indexes: bool = False
+    """Whether code so far may give a name to an index, which frames share."""
     again: list[str] = msgspec.field(default_factory=list)
     """Such packages of which there was nothing left to load."""
     unwatched: str | None = None

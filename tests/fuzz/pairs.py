@@ -169,7 +169,7 @@ OTHER_CACHES = (
         "command that does not run",
         [
             "k = 1",
-            "import sys\nelsewhere = 'fz_nowhere.part' in sys.modules\nif elsewhere:\n    !pip install fz_nowhere\n    %pip install x",
+            "import sys\nelsewhere = 'google.colab' in sys.modules\nif elsewhere:\n    !pip install fz_nowhere",
             "print(elsewhere)",
         ],
         {0: "k = 2"},
@@ -2689,6 +2689,72 @@ NOTICING = (
         rerun=[1, 2],
     ),
     edit(
+        "name of a shared index, by a tuple",
+        [
+            "import pandas as pd\ndf = pd.DataFrame({'a': [1]}, index=['k'])\ndg = pd.DataFrame({'b': [2]}, index=df.index)",
+            "df.index.name, q = 'one', 1",
+            "print(dg)",
+        ],
+        {1: "df.index.name, q = 'two', 1"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "name of a shared index, by a module",
+        [
+            "import namer",
+            "import pandas as pd\ndf = pd.DataFrame({'a': [1]}, index=['k'])\ndg = pd.DataFrame({'b': [2]}, index=df.index)",
+            "namer.name(df, 'one')",
+            "print(dg)",
+        ],
+        {2: "namer.name(df, 'two')"},
+        files={"namer.py": "def name(df, name): df.index.name = name\n"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "module by another way, asked for",
+        ["import importlib.machinery\nm = 1", "import sys\nprint('foo' in sys.modules)"],
+        {0: "import importlib.machinery\nm = importlib.machinery.SourceFileLoader('foo', 'tool.txt').load_module()"},
+        files={"tool.txt": "x = 1\n"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "magic of the notebook's own with the name of a command",
+        [
+            "from IPython.core.magic import register_line_magic\n@register_line_magic\ndef conda(line):\n    print(state['k'])",
+            "state = {'k': 2}",
+            "%conda 3",
+        ],
+        {1: "state = {'k': 3}"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "method of a class of Python's own, of what a library holds",
+        [
+            "import collections, mimetypes\nmimetypes.init()",
+            "collections.ChainMap(mimetypes.types_map).update({'.zzq': 'a/b'})",
+            "print(mimetypes.guess_type('f.zzq'))",
+        ],
+        {1: "collections.ChainMap(mimetypes.types_map).update({'.zzq': 'a/c'})"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "attribute of the shared generator",
+        [
+            "import random\nrandom.seed(1)",
+            "r = random.gauss.__self__",
+            "r.random = lambda: 0.5",
+            "print(r.random())\nrandom.seed(1)\nprint(random.uniform(0, 1))",
+        ],
+        {2: "r.random = lambda: 0.7"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "comprehension in a comprehension, of the same name",
+        ["x = [1]", "rows = [[[1]], [[2]]]", "print([[q for q in x] + [x for x in r] for r in rows])"],
+        {0: "x = [2]"},
+        rerun=[0, 2],
+    ),
+    edit(
         "variable that only a codec changes",
         [
             "import codecs\nseen = [1]\nx = codecs.register_error('fz', lambda e: (seen.append(2), ('', e.end))[1])",
@@ -3005,6 +3071,21 @@ FIRST_IMPORTS = (
         ],
         {0: "import xml.etree.ElementTree as ET\nx = ET.register_namespace('two', 'u')"},
         rerun=[0, 1],
+    ),
+    edit(
+        "first import that is hushed",
+        ["%%capture\nimport speaks", "import speaks\nprint(2)"],
+        {0: "x = 1"},
+        files=SPEAKS,
+    ),
+    edit(
+        "first import that is redirected",
+        [
+            "import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()):\n    import speaks",
+            "import speaks\nprint(2)",
+        ],
+        {0: "x = 1"},
+        files=SPEAKS,
     ),
     edit("silent library imported again", ["import json\nprint(1)", "import json\nprint(2)"], {0: "x = 1"}, cached=[1]),
 )

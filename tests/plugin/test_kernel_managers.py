@@ -18,7 +18,7 @@ import pytest
 pytestmark = pytest.mark.kernel
 NB = "nb.ipynb"
 GATEWAY = "jupyter_server.gateway.managers:GatewayKernelManager"
-LONGEST_S = 300
+LONGEST_S = 1800
 """A server ends after this long, whatever becomes of its test."""
 SERVER = "import signal; signal.alarm({}); from jupyter_server.serverapp import main; main()"
 
