@@ -27,20 +27,8 @@ ASKS_NOBODY = frozenset(
         "msgspec",
         "numexpr",
     }
-    | {
-        "numpy",
-        "pandas",
-        "psutil",
-        "pywt",
-        "regex",
-        "rpds",
-        "scipy",
-        "skimage",
-        "sklearn",
-        "statsmodels",
-        "threadpoolctl",
-    }
-    | {"tornado", "wrapt", "yaml", "zmq"}
+    | {"numpy", "pandas", "psutil", "pywt", "regex", "rpds", "scipy", "skimage", "sklearn", "statsmodels"}
+    | {"threadpoolctl", "tornado", "wrapt", "yaml", "zmq"}
 )
 """Packages whose own libraries ask no web server (zmq's have protocols of their own)."""
 _ENDINGS = (".so", ".pyd", ".dylib")

@@ -303,17 +303,15 @@ def _free(part: Any, bound: "frozenset[str]", *, inside: bool = True) -> "set[st
     """
     if isinstance(part, ast.Name):
         return {part.id} - bound if isinstance(part.ctx, ast.Load) else set()
-    inner, children = bound, list(ast.iter_child_nodes(part))
-    found: set[str] = set()
+    inner, children, found = bound, list(ast.iter_child_nodes(part)), set[str]()
     if isinstance(part, _COMPREHENSIONS):
         targets = [name for one in part.generators for name in ast.walk(one.target) if isinstance(name, ast.Name)]
         inner = bound | {name.id for name in targets}
-        found = _free(part.generators[0].iter, bound) if inside else set()
-        rest = [
-            (one.target, *one.ifs, *([one.iter] if one is not part.generators[0] else ())) for one in part.generators
-        ]
-        children = [child for child in children if not isinstance(child, ast.comprehension)]
-        children += [child for group in rest for child in group]
+        first = part.generators[0].iter
+        if inside:
+            found = _free(first, bound)
+        children += [child for one in part.generators for child in ast.iter_child_nodes(one)]
+        children = [child for child in children if child is not first and child not in part.generators]
     elif isinstance(part, ast.Lambda):
         inner = bound | {argument.arg for argument in ast.walk(part.args) if isinstance(argument, ast.arg)}
     return found.union(*(_free(child, inner) for child in children))

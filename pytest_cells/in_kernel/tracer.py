@@ -146,7 +146,7 @@ class Tracer:
             record["barrier"].append("it uses modules")
         registers = any("register" in words for words in (found.words, *self._words.values()))
         record["barrier"].extend(self._libraries.changes(registers=registers))
-        if any(word.startswith("register") for word in found.words) and _loads(found.imports, record["modules"]):
+        if any(word.startswith("register") for word in found.words) and _loads_first(found.imports, record["modules"]):
             record["barrier"].append("it may register something with a library that it is the first to import")
         before = self._known
         self._modules.look()
@@ -681,7 +681,7 @@ def start(shell: Any, wishes: "dict[str, Any]") -> Tracer:
     return Tracer(shell, effects, wishes["project"])
 
 
-def _loads(imports: "Iterable[str]", new: "Iterable[str]") -> bool:
+def _loads_first(imports: "Iterable[str]", new: "Iterable[str]") -> bool:
     """Tell whether new modules are of packages that are imported by name."""
     packages = {name.partition(".")[0] for name in imports}
     return not packages.isdisjoint(name.partition(".")[0] for name in new)

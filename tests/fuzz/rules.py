@@ -1596,8 +1596,8 @@ LEFT = (
             ),
             Change(
                 "tracer.py",
-                'if any(word.startswith("register") for word in found.words) and _loads',
-                "if False and _loads",
+                'if any(word.startswith("register") for word in found.words) and _loads_first',
+                "if False and _loads_first",
             ),
             Change("leftovers.py", "        if not found and self._called is not None:", "        if False:"),
             Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
@@ -1634,8 +1634,8 @@ LEFT = (
         (
             Change(
                 "tracer.py",
-                'if any(word.startswith("register") for word in found.words) and _loads',
-                "if False and _loads",
+                'if any(word.startswith("register") for word in found.words) and _loads_first',
+                "if False and _loads_first",
             ),
         ),
         ("registered with a library that is imported there",),
