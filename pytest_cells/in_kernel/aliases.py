@@ -87,6 +87,8 @@ class Aliases:
     def __init__(self, walk: Any) -> None:
         self._walk = walk
         self._ways: dict[int, int] = {}
+        self._followed: dict[int, int] = {}
+        """By the id of each object from which some name was followed to the end: that name's number."""
 
     def forget(self) -> None:
         """Let go of the walk."""
@@ -97,43 +99,51 @@ class Aliases:
 
         Raises Opaque when there are too many, or it takes too long: the name is then not proven to be separate.
         """
-        deadline = _clock() + max(self._walk.budget_s, 0.05)
+        walk, ways, followed = self._walk, self._ways, self._followed
+        number, touched = walk.number, walk.touched
+        deadline = _clock() + max(walk.budget_s, 0.05)
         seen: set[int] = set()
+        went: list[int] = []
         level = roots
         while level:
             go: list[Any] = []
             more: list[Any] = []
-            for item in level:
+            for key, item in dict(zip(map(id, level), level)).items():  # each once, in the order in which it is met
                 kind = id(type(item))
-                if kind in ATOMS or id(item) in seen:
+                if kind in ATOMS or key in seen:
                     continue
-                seen.add(id(item))
-                way = self._ways.get(kind)
+                seen.add(key)
+                way = ways.get(kind)
                 if way is None:
-                    self._walk.keep.append(type(item))
-                    way = self._ways[kind] = self._way(type(item))
-                if way <= _ON:
-                    if way == _ON and not self._skipped(item):
-                        self._walk.touch(item)
-                        go.append(item)
-                    elif way == _THROUGH:
-                        go.append(item)
-                else:
+                    walk.keep.append(type(item))
+                    way = ways[kind] = self._way(type(item))
+                if way == _ON:
+                    if type(item) is dict and self._skipped(item):
+                        continue
+                    if key in followed:  # all that it leads to is known to belong to a name that is joined by this
+                        walk.join(number, followed[key])
+                        continue
+                    if touched.setdefault(key, number) != number:
+                        walk.touch(item)
+                    went.append(key)
+                    go.append(item)
+                elif way == _THROUGH:
+                    go.append(item)
+                elif way > _ON:
                     more += self._from_special(item, way)
                 if not len(seen) & 1023 and (_clock() > deadline or len(seen) > _MOST_MET):
-                    self._walk.unproven.add(self._walk.number)
+                    walk.unproven.add(number)
                     raise Opaque("too large")
             for start in range(0, len(go), 1024):
                 found = _referents(*go[start : start + 1024])
-                if len(found) < 256 or not self._walk.kinds(found) <= ATOMS:
+                if len(found) < 256 or not walk.kinds(found) <= ATOMS:
                     more += found
             level = more
-        self._walk.part.size += _MEETING_COSTS * len(seen)
-        self._walk.keep.append(seen)
+        followed.update(dict.fromkeys(went, number))
+        walk.part.size += _MEETING_COSTS * len(seen)
+        walk.keep.append(seen)
 
-    def _skipped(self, item: Any) -> bool:
-        if type(item) is not dict:
-            return False
+    def _skipped(self, item: "dict[Any, Any]") -> bool:
         if item is self._walk.namespace:
             self._walk.part.dynamic = True
             return True

@@ -200,7 +200,7 @@ def _scalar(walk: Any, item: Any) -> None:
 def close(walk: Any, item: Any) -> "list[Any]":
     """Note the memory of an array, and return the objects that it holds."""
     (array,) = _of("numpy", "ndarray")
-    plain = array.view(item, array)
+    plain = item if type(item) is array else array.view(item, array)
     walk.touch(item)
     _span(walk, plain, pandas=False)
     base = array.base.__get__(item)

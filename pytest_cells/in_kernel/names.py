@@ -207,6 +207,8 @@ STORE = "="
 """Marks the path of something that is stored into, or deleted from."""
 REFERENCE = "&"
 """Marks the path of something that is handed on to what is called for its effect."""
+CHANGED = "&="
+"""Marks the path of something that such a call may change, when it is a list or the like."""
 PATCHING = frozenset({"setattr", "delattr", "__setattr__", "__delattr__", "__dict__", "vars"})
 """Names by which an object is changed without an assignment to its attribute."""
 
@@ -262,7 +264,7 @@ def _say_in_full(found: Names, tree: ast.Module) -> None:
 def _longer(paths: "list[tuple[str, ...]]", given: "dict[str, set[tuple[str, ...]]]") -> "list[tuple[str, ...]]":
     found = []
     for path in paths:
-        marker, plain = (path[:1], path[1:]) if path[0] == REFERENCE else ((), path)
+        marker, plain = (path[:1], path[1:]) if path[0] in (REFERENCE, CHANGED) else ((), path)
         if plain[0] != STORE:
             found += [(*marker, *longer) for longer in in_full(plain, given)]
     return found
@@ -737,7 +739,7 @@ def _called(node: ast.AST) -> "list[tuple[str, ...]]":
         return _called(node.value)
     if isinstance(node, ast.Call):
         path = dotted(node)
-        return [*([path] if path else []), *_references(node)]
+        return [*([path] if path else []), *_references(node), *_may_change(node)]
     if isinstance(node, (ast.Tuple, ast.List)):
         return [path for part in node.elts for path in _called(part)]
     if isinstance(node, (ast.BoolOp,)):
@@ -747,6 +749,14 @@ def _called(node: ast.AST) -> "list[tuple[str, ...]]":
     if isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
         return _called(node.elt)
     return []
+
+
+def _may_change(node: ast.Call) -> "list[tuple[str, ...]]":
+    """Return the paths of what stands in modules and is handed on in a call that may change it."""
+    if isinstance(node.func, ast.Name) and (node.func.id in PURE_BUILTINS or node.func.id == "display"):
+        return []
+    parts = [*node.args, *(keyword.value for keyword in node.keywords)]
+    return [(CHANGED, *path) for part in parts if isinstance(part, ast.Attribute) and (path := dotted(part))]
 
 
 def _references(node: ast.Call) -> "list[tuple[str, ...]]":

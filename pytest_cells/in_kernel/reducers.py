@@ -86,6 +86,10 @@ def _registered(kind: Any) -> Any:
     return next((way for key, way in list(copyreg.dispatch_table.items()) if key is kind), None)
 
 
+_MANY_TIMES = 8
+"""To make a set of what all modules hold takes about as long as to go through it so often."""
+
+
 class Shared:
     """The changeable values that loaded modules hold: a notebook that binds one shares it with the module.
 
@@ -97,7 +101,8 @@ class Shared:
         self._namespace = namespace
         self._places: dict[int, tuple[str, str]] = {}
         self._held: set[int] = set()
-        """The ids of all that modules hold, and of their variables."""
+        """The ids of all that modules hold, and of their variables; empty until that was worth finding."""
+        self._asked = 0
         self._kept: list[Any] = [namespace]
 
     def holds(self, values: "list[Any]") -> bool:
@@ -110,16 +115,20 @@ class Shared:
         for value in compress(values, map(by_name.__contains__, kinds)):
             if not self._goes_by_name(value):
                 wanted.add(id(value))
-        self.look()
-        return not wanted.isdisjoint(self._held)
-
-    def look(self) -> None:
-        """See what modules hold, once."""
-        if not self._held:
+        if not wanted:
+            return False
+        self._asked += 1
+        if self._asked == _MANY_TIMES:
             self._held = {id(self._namespace)}
             for _, variables in self._modules():
                 self._held.add(id(variables))
                 self._held.update(map(id, list(variables.values())))
+        if self._held:
+            return not wanted.isdisjoint(self._held)
+        return id(self._namespace) in wanted or any(
+            id(variables) in wanted or not wanted.isdisjoint(map(id, list(variables.values())))
+            for _, variables in self._modules()
+        )
 
     @property
     def places(self) -> "dict[int, tuple[str, str]]":

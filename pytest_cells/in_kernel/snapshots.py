@@ -203,7 +203,7 @@ class _Writer:
 
     def write(self, names: "tuple[str, ...]", values: "list[Any]") -> None:
         """Write everything. Raises Refused, _TooLarge and what pickling raises."""
-        self._pickler.dump((names, values))
+        self._pickler.dump((names, tuple(values)))  # of ours, nothing in it that modules could hold
         self._judge.memory.check()
 
     def content(self) -> bytes:

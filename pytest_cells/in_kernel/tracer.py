@@ -6,6 +6,7 @@ what is not reproducible one under `volatile`: whoever asks decides what to make
 """
 
 import builtins
+import collections
 import importlib.util
 import os
 import re
@@ -60,6 +61,7 @@ _WRITES_FILES = re.compile(
 )
 """Sources that may write files. They are executed once in a run, since what is written twice may be more."""
 _SETTLED = frozenset({"info", "debug", "warning", "error", "critical", "exception", "log"})
+_CONTAINERS = (list, dict, set, bytearray, collections.deque)
 _NAMED_IN_DATA = (type, types.FunctionType)
 """What pickles hold by its name."""
 _HUSHES = frozenset({"capture", "redirect_stdout", "redirect_stderr", "clear_output", "stdout", "stderr"})
@@ -469,6 +471,8 @@ class Tracer:
             return self._patched(path[1:], variables)
         if path[0] == reading.REFERENCE:
             return self._handed_on(path[1:], variables)
+        if path[0] == reading.CHANGED:
+            return self._may_be_changed(path[1:], variables)
         shown = ".".join(path).lstrip(reading.STORE)
         if path[0].startswith("?"):
             return "%matplotlib" if path[0] == "?matplotlib" else "a decorator that is no plain name"
@@ -527,16 +531,8 @@ class Tracer:
 
     def _handed_on(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
         """Return what handing on a function or module to what is called for its effect may do."""
-        words = list(path[1:])
-        if path[0].startswith(reading.STORE):
-            value: Any = sys.modules.get(path[0][len(reading.STORE) :])
-        else:
-            value = (self._namespace if variables is None else variables).get(path[0])
-        while words and isinstance(value, types.ModuleType):
-            value = types.ModuleType.__getattribute__(value, "__dict__").get(words.pop(0))
+        value, _ = self._standing(path, variables)
         shown = ".".join(path).lstrip(reading.STORE)
-        if words:
-            return None
         if isinstance(value, types.ModuleType):
             name = name_of_module(value)
             harmless = name in self._modules.names or reading.HARMLESS.get(name, ()) is None
@@ -545,6 +541,25 @@ class Tracer:
             name, own = _module_of(value), ("__main__", "builtins", "_io", "", *self._modules.names)
             return None if name in own else self._called(name, [text_of(value.__name__)], shown)
         return None
+
+    def _may_be_changed(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
+        """Return what handing on what a library holds, to what is called for its effect, may change of that."""
+        value, module = self._standing(path, variables)
+        if not isinstance(value, _CONTAINERS) or module == "" or module in self._modules.names:
+            return None
+        return None if (module, path[-1]) in _SETTABLE else "it hands on %s" % ".".join(path).lstrip(reading.STORE)
+
+    def _standing(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "tuple[Any, str]":
+        """Return what a path stands for, None for nothing in a module, and the module that holds it, if one does."""
+        words, module = list(path[1:]), ""
+        if path[0].startswith(reading.STORE):
+            value: Any = sys.modules.get(path[0][len(reading.STORE) :])
+        else:
+            value = (self._namespace if variables is None else variables).get(path[0])
+        while words and isinstance(value, types.ModuleType):
+            module = name_of_module(value)
+            value = types.ModuleType.__getattribute__(value, "__dict__").get(words.pop(0))
+        return (None if words else value), module
 
     def _patched(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
         """Return what storing into a path changes beside the notebook's own objects, or None for nothing."""
@@ -621,7 +636,6 @@ class Tracer:
                 continue  # importing again is the cell's own business
             if shared is None:
                 shared = Shared(self._namespace)
-                shared.look()
             began = _own_clock()
             try:
                 content = dump(self._namespace, component.names, component.cuts, limit, shared, left_s)

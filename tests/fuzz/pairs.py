@@ -2902,6 +2902,22 @@ NOTICING = (
         rerun=[0, 1],
     ),
     edit(
+        "list of a library handed on",
+        ["import heapq, keyword\nheapq.heappush(keyword.softkwlist, 'a')", "import keyword\nprint(keyword.softkwlist)"],
+        {0: "import heapq, keyword\nheapq.heappush(keyword.softkwlist, 'b')"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "list of a library handed on by a function",
+        [
+            "import heapq, keyword\ndef put(v):\n    heapq.heappush(keyword.softkwlist, v)",
+            "put('a')",
+            "import keyword\nprint(keyword.softkwlist)",
+        ],
+        {1: "put('b')"},
+        rerun=[1, 2],
+    ),
+    edit(
         "codec of a project module",
         ["import put\nx = put.put('1')", LOOK_CODEC],
         {0: "import put\nx = put.put('2')"},

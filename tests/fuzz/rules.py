@@ -1404,6 +1404,18 @@ CODE = (
         ("codec handed on",),
     ),
     Rule(
+        "containers handed on",
+        "Lists, dicts and sets of libraries that such a call is given",
+        "arguments in the syntax tree, and what they stand for",
+        CHAIN,
+        (
+            Change(
+                "tracer.py", "            return self._may_be_changed(path[1:], variables)", "            return None"
+            ),
+        ),
+        ("list of a library handed on", "list of a library handed on by a function"),
+    ),
+    Rule(
         "objects that hold modules",
         "Calls of the notebook's objects that hold a library's module",
         "modules that their components refer to",

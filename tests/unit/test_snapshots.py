@@ -183,6 +183,16 @@ def test_what_modules_hold_is_looked_for_once() -> None:
     assert sys.path is loaded["b"]["path"]
 
 
+def test_whether_modules_hold_a_value_is_told_every_time() -> None:
+    """After some questions a set is made of what modules hold: it gives the same answers."""
+    shared = snapshots.Shared({})
+    own: list[int] = []
+    for _ in range(12):
+        assert shared.holds([sys.path, own])
+        assert not shared.holds([own])
+        assert not shared.holds(["text", 1, (), int])
+
+
 def test_nothing_of_the_process_is_changed() -> None:
     """Filters of warnings, the recursion limit and the collector of garbage are what they were."""
     import gc
