@@ -120,7 +120,9 @@ def test_a_url_in_text_is_no_address():
     ("source", "calls"),
     [
         ("plt.plot(x)", [("plt", "plot"), ("&", "x")]),
-        ("plt.plot(1, key=a.b)", [("plt", "plot"), ("&", "a", "b")]),
+        ("plt.plot(1, key=a.b)", [("plt", "plot"), ("&", "a", "b"), ("&=", "a", "b")]),
+        ("print(a.b)", [("print",), ("&", "a", "b")]),
+        ("list.sort(a.b)", [("list", "sort"), ("&", "a", "b"), ("&=", "a", "b")]),
         ("list(map(a.b, [1]))", [("list",), ("&", "a", "b")]),
         ("partial(a.b, 7)()", [("partial",), ("&", "a", "b")]),
         ("(lambda s: s.b(7))(a)", [("&", "a")]),
