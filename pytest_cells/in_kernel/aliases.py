@@ -9,7 +9,7 @@ import types
 import weakref
 from typing import Any
 
-from . import arrays
+from . import arrays, definitions
 from .classes import (
     ATOMS,
     GETSET,
@@ -212,7 +212,7 @@ class Aliases:
                 return list(_referents(item))
             self._walk.refer_generator(slot)
         elif way == _A_BUILTIN:
-            named = self._walk.by_name(item, item.__module__, item.__qualname__) is not None
+            named = definitions.by_name(self._walk, item, item.__module__, item.__qualname__) is not None
             return [] if named else [item.__self__]  # one that goes by its name does not stand for its whole module
         elif way == _ARRAY:
             return arrays.close(self._walk, item)
@@ -225,15 +225,15 @@ class Aliases:
 
     def _note_code_safely(self, code: Any) -> None:
         try:
-            self._walk.note_code(code)
+            definitions.note_code(self._walk, code)
         except UnknownConstant:
             self._walk.part.dynamic = True
 
     def _from_function(self, item: Any) -> "list[Any]":
         name = item.__name__
-        if self._walk.by_name(item, item.__module__, item.__qualname__) is not None:
+        if definitions.by_name(self._walk, item, item.__module__, item.__qualname__) is not None:
             return []
-        inside = self._walk.cut_inside(item, item.__qualname__)
+        inside = definitions.cut_inside(self._walk, item, item.__qualname__)
         if inside is None and type(name) is str and self._walk.namespace.get(name) is item:
             inside = name if name != self._walk.names[self._walk.number] else None
         if inside is not None:
@@ -249,10 +249,10 @@ class Aliases:
         return type(found) is dict and (found is self._walk.namespace or self._walk.module_of(found) is not None)
 
     def _from_class(self, item: Any) -> "list[Any]":
-        if self._walk.class_token(item) is not None:
+        if definitions.class_token(self._walk, item) is not None:
             return []
         name = name_of(item)
-        inside = self._walk.cut_inside(item, qualname_of(item))
+        inside = definitions.cut_inside(self._walk, item, qualname_of(item))
         if inside is None and self._walk.namespace.get(name) is item and name != self._walk.names[self._walk.number]:
             inside = name
         if inside is not None:

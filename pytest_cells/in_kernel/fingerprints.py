@@ -18,52 +18,34 @@ import time
 import types
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from itertools import chain, count
 from marshal import dumps as _dumps
-from operator import countOf
-from struct import pack as _pack
 from typing import Any
 
-from . import arrays
+from . import arrays, definitions, sequences
 from .aliases import Aliases
 from .arrays import within
 from .classes import (
     ATOMS,
-    MADE_AT_RUN_TIME,
-    NOT_IN_CLASSES,
-    bases_of,
-    flags_of,
     members_of,
     module_dict_of,
     module_of,
     mro_of,
     name_of,
-    qualname_of,
 )
 from .codes import Codes, UnknownConstant
 from .generators import SHARED_GENERATORS, shared_generator
 from .layouts import Layout
-from .own_code import Cached, OwnCode, inside, is_used
+from .own_code import OwnCode
 from .tokens import (
     AGAIN,
-    BUILTIN,
     BY_NAME,
-    CELL,
-    CLASS,
-    CODE,
-    CUT,
     ELSEWHERE,
-    EMPTY_CELL,
     ERROR,
-    FUNCTION,
-    MAPPING,
-    MEMBER,
     METHOD,
     MODULE,
     NAMESPACE,
-    RECORDS,
-    SEQUENCE,
-    SET,
     STATE,
     TYPE_VARIABLE,
     VIEW,
@@ -74,7 +56,7 @@ from .tokens import (
     Token,
     refusal,
 )
-from .unsteady import is_unsteady, text_of
+from .unsteady import text_of
 from .versions import collector
 
 globals()["__builtins__"] = dict(vars(builtins))  # a notebook may replace what it likes
@@ -84,15 +66,10 @@ _pause, _resume = collector.disable, collector.enable
 _clock = time.monotonic
 
 _NOTHING: "frozenset[str]" = frozenset()
-_CHUNK = 8192
-_MANY = 256
-_FEW = 8
 _DEEPEST_SETS = 20
 _SHIFT = 40
 _MASK = (1 << _SHIFT) - 1
 
-_TUPLE, _LIST, _DICT = id(tuple), id(list), id(dict)
-_ATOMS_AND_TUPLES = ATOMS | {_TUPLE}
 
 _OPAQUE_BASES = {
     ("matplotlib.artist", "Artist"): None,
@@ -119,8 +96,6 @@ _OPAQUE_BASES = {
     ("traitlets.traitlets", "HasTraits"): None,
 }
 """Kinds of values, by a base of their type, that have no digest, and the word for them (None: the type's name)."""
-_MOST_SORTED = 400_000
-"""Of so many items a set is put in order within the time that there is for a name: nothing interrupts sorting."""
 _IN_MEMORY = frozenset([("_io", "BytesIO"), ("_io", "StringIO")])
 
 
@@ -304,39 +279,39 @@ class _Walk:
         self.part = _Part()
         self.module_ids = walker.module_ids()
         self._quiet: bool | None = None
-        self._class_tokens: dict[int, bytes | None] = {}
+        self.class_tokens: dict[int, bytes | None] = {}
         self._aliases = Aliases(self)
         self.handlers: dict[int, Callable[[Any], None]] = {
-            _TUPLE: self._tuple,
-            _LIST: self._list,
-            _DICT: self._dict,
-            id(set): self._set,
-            id(frozenset): self._frozenset,
+            id(tuple): partial(sequences.write_tuple, self),
+            id(list): partial(sequences.write_list, self),
+            id(dict): self._dict,
+            id(set): partial(sequences.write_set, self),
+            id(frozenset): partial(sequences.write_frozenset, self),
             id(bytearray): self._bytearray,
             id(memoryview): self._memoryview,
             id(type(NotImplemented)): lambda _: self.out.append(BY_NAME + b"NotImplemented"),
-            id(types.FunctionType): self._function,
-            id(type(_cell())): self._cell,
-            id(types.CodeType): self._code,
-            id(types.MethodType): self._method,
-            id(types.BuiltinFunctionType): self._builtin,
-            id(type("".__str__)): self._method_wrapper,
-            id(property): self._property,
-            id(staticmethod): self._wrapping_method,
-            id(classmethod): self._wrapping_method,
+            id(types.FunctionType): partial(definitions.write_function, self),
+            id(type(_cell())): partial(definitions.write_cell, self),
+            id(types.CodeType): partial(definitions.write_code, self),
+            id(types.MethodType): partial(definitions.write_method, self),
+            id(types.BuiltinFunctionType): partial(definitions.write_builtin, self),
+            id(type("".__str__)): partial(definitions.write_method_wrapper, self),
+            id(property): partial(definitions.write_property, self),
+            id(staticmethod): partial(definitions.write_wrapping_method, self),
+            id(classmethod): partial(definitions.write_wrapping_method, self),
             id(types.MappingProxyType): self._proxy,
             id(type({}.keys())): self._proxy,
             id(type({}.values())): self._proxy,
             id(type({}.items())): self._proxy,
             id(Token): self._token,
             id(Items): self._own_items,
-            id(OwnCode): self._own_code,
-            id(SetItems): lambda items: self.set_items(items.content),
+            id(OwnCode): partial(definitions.write_own_code, self),
+            id(SetItems): lambda items: sequences.write_set_items(self, items.content),
             id(LeftOut): lambda left: self.error(left.error),
             id(arrays.Frozen): lambda frozen: arrays.frozen(self, frozen),
         }
         for kind in (str.join, int.__add__, dict.__dict__["fromkeys"], types.FunctionType.__code__, property.fget):
-            self.handlers[id(type(kind))] = self._descriptor
+            self.handlers[id(type(kind))] = partial(definitions.write_descriptor, self)
         for atom in (int, str, float, bool, type(None), bytes, complex, type(Ellipsis)):
             self.handlers[id(atom)] = self._atom
 
@@ -553,6 +528,24 @@ class _Walk:
             self.out.append(ELSEWHERE + _dumps((self.names[owner], known & _MASK), 2))
         return False
 
+    def all_first(self, items: Any) -> bool:
+        """Give numbers to many objects at once, if none is known and none stands there twice."""
+        keys = list(map(id, items))
+        if len({*keys}) != len(keys) or not self.owners.keys().isdisjoint(keys):
+            return False
+        self.owners.update(zip(keys, count(self.number << _SHIFT | self.count)))
+        self.count += len(keys)
+        return True
+
+    def few(self, values: "list[Any]") -> None:
+        """Write a few values, the walk's own list, the atoms among them at once."""
+        places = [place for place, value in enumerate(values) if id(type(value)) not in ATOMS]
+        inner = [values[place] for place in places]
+        for place in places:
+            values[place] = None
+        self.out.append(_dumps((values, places), 2))
+        self.stack.extend(reversed(inner))
+
     def touch(self, item: Any) -> None:
         """Note that the name reaches an object, which is walked elsewhere or not at all."""
         known = self.touched.setdefault(id(item), self.number)
@@ -584,49 +577,11 @@ class _Walk:
         self.out.append(token.content)
 
     def _own_items(self, items: Items) -> None:
-        self.items(items.content)
-
-    def _dump(self, items: Any) -> None:
-        size = len(items)
-        if size <= _CHUNK:
-            data = _dumps(items, 2)
-            self.out.append(data)
-            self.part.size += len(data)
-            return
-        self.out.append(_dumps(size, 2))
-        for start in range(0, size, _CHUNK):
-            data = _dumps(items[start : start + _CHUNK], 2)
-            self.out.append(self.hashing.once(data))
-            self.part.size += len(data)
-            self.check()
-
-    def _alike(self, items: Any) -> bool:
-        """Write many atoms of one kind, each piece while the processor has it near; write nothing of others."""
-        size = len(items)
-        first = type(items[0]) if size > _MANY else None
-        if id(first) not in ATOMS:
-            return False
-        quiet, once, written, hashed = self.types_hash_quietly(), self.hashing.once, 8 * size, []
-        for start in range(0, size, _CHUNK):
-            piece = items[start : start + _CHUNK]
-            if quiet:
-                alike = countOf(map(type, piece), first) == len(piece)
-            else:
-                alike = {*map(id, map(type, piece))} == {id(first)}
-            if not alike:
-                return False
-            data = _pack("<%dd" % len(piece), *piece) if first is float else _dumps(piece, 2)
-            written += len(data)
-            hashed.append(once(data))
-            self.check()
-        self.out.append(SEQUENCE + (b"\4" if first is float else b"\5") + _dumps(size, 2))
-        self.out += hashed
-        self.part.size += written
-        return True
+        sequences.write_items(self, items.content)
 
     def kinds(self, items: Any) -> "set[int]":
         """Return the ids of the types of items."""
-        if len(items) > _MANY and self.types_hash_quietly():
+        if len(items) > sequences.MANY and self.types_hash_quietly():
             return {*map(id, {*map(type, items)})}
         return {*map(id, map(type, items))}
 
@@ -643,140 +598,11 @@ class _Walk:
                         self._quiet = False
         return self._quiet
 
-    def items(self, items: Any) -> None:
-        """Write the items of a list or tuple that nobody changes meanwhile.
-
-        Many are written kind by kind, what lists and dicts among them hold all at once, and so on inwards.
-        """
-        if not self._alike(items):
-            self._items(items)
-
-    def _items(self, items: Any) -> None:
-        size = len(items)
-        self.part.size += 8 * size
-        if not items:
-            self.out.append(SEQUENCE + b"\0")
-            return
-        kinds = self.kinds(items)
-        if _plain(self, items, kinds):
-            self.out.append(SEQUENCE + b"\1" + _dumps(size, 2))
-            self._dump(items)
-        elif size < _FEW:
-            self.out.append(SEQUENCE + b"\2" + _dumps(size, 2))
-            self.push(items)
-        elif len(kinds) == 1:
-            self._of_one_kind(items)
-        else:
-            self._by_kinds(items)
-
-    def _by_kinds(self, items: Any) -> None:
-        """Write which item is of which kind, and then the items of each kind."""
-        order: dict[int, int] = {}
-        codes = [order.setdefault(0 if kind in ATOMS else kind, len(order)) for kind in map(id, map(type, items))]
-        groups: list[list[Any]] = [[] for _ in order]
-        for code, item in zip(codes, items):
-            groups[code].append(item)
-        self.out.append(SEQUENCE + b"\3")
-        self._dump(codes)
-        self.push([Items(group) for group in groups])
-
-    def _of_one_kind(self, items: Any) -> None:
-        """Write items of one kind, all at once where that can be done."""
-        kind = id(type(items[0]))
-        if kind == _LIST and self._all_first(items):
-            self._flat(b"L", items, [list(chain.from_iterable(items))])
-        elif kind == _TUPLE:
-            if len(items) > 65_536 and 8 * len({*map(id, items)}) < len(items):
-                raise Opaque("too large")  # tuples that share tuples, doubling at each level
-            self._flat(b"T", items, [list(chain.from_iterable(items))])
-        elif kind == _DICT:
-            self._dicts(items)
-        elif not self._instances(items):
-            self.out.append(SEQUENCE + b"\2" + _dumps(len(items), 2))
-            self.push(items)
-
-    def _flat(self, letter: bytes, items: Any, inner: "list[list[Any]]") -> None:
-        self.out.append(RECORDS + letter)
-        self._dump(list(map(len, items)))
-        self.part.size += 56 * len(items)
-        self.push([Items(held) for held in inner])
-
-    def _dicts(self, items: Any) -> None:
-        keys = list(chain.from_iterable(items))
-        kinds = self.kinds(keys)
-        if kinds <= ATOMS and not (id(str) in kinds and "__name__" in {*keys}) and self._all_first(items):
-            self._flat(b"D", items, [keys, list(chain.from_iterable(map(dict.values, items)))])
-        else:
-            self.out.append(SEQUENCE + b"\2" + _dumps(len(items), 2))
-            self.push(items)
-
-    def _all_first(self, items: Any) -> bool:
-        """Give numbers to many objects at once, if none is known and none stands there twice."""
-        keys = list(map(id, items))
-        if len({*keys}) != len(keys) or not self.owners.keys().isdisjoint(keys):
-            return False
-        self.owners.update(zip(keys, count(self.number << _SHIFT | self.count)))
-        self.count += len(keys)
-        return True
-
-    def _instances(self, items: Any) -> bool:
-        """Write many plain instances of one class at once."""
-        kind = type(items[0])
-        handler = self.handlers.get(id(kind))
-        if handler is None:
-            self.keep.append(kind)
-            handler = self.handlers[id(kind)] = self._plan(kind)
-        layout = getattr(handler, "__self__", None)
-        if type(layout) is not Layout or not layout.only_attributes or layout.unchanged:
-            return False
-        states = list(map(layout.attributes, items))
-        keys = list(chain.from_iterable(states))
-        if self.kinds(keys) - {id(str)}:
-            return False
-        self.keep.append(states)
-        if not self._all_first([*items, *states]):
-            return False
-        self.out.append(RECORDS + b"I")
-        self.stack += [Items(list(chain.from_iterable(map(dict.values, states)))), Items(keys), kind]
-        self._dump(list(map(len, states)))
-        self.part.size += 100 * len(items)
-        return True
-
-    def _tuple(self, item: Any) -> None:
-        self.out.append(b"(")
-        self.items(item)
-
-    def _list(self, item: Any) -> None:
-        if self.first(item):
-            self.out.append(b"[")
-            if not self._alike(item):
-                self._items(item[:])
-
     def _dict(self, item: Any) -> None:
         if (item is self.namespace or id(item) in self.module_ids) and self._foreign(item):
             return
         if self.first(item):
-            self.mapping(list(item), list(item.values()))
-
-    def mapping(self, keys: "list[Any]", values: "list[Any]") -> None:
-        """Write keys and values (the walk's own lists) in order."""
-        self.part.size += 64 + 32 * len(keys)
-        kinds = self.kinds(keys)
-        if kinds <= ATOMS and self.kinds(values) <= ATOMS:
-            self.out.append(MAPPING + b"\0" + _dumps(len(keys), 2))
-            if len(keys) < _CHUNK:
-                self.out.append(_dumps((keys, values), 2))
-                self.part.size += len(self.out[-1])
-            else:
-                self._dump(keys)
-                self._dump(values)
-            return
-        if kinds <= ATOMS and len(values) < 64:
-            self.out.append(MAPPING + b"\2" + _dumps(keys, 2))
-            self.few(values)
-        else:
-            self.out.append(MAPPING + b"\1")
-            self.push([Items(keys), Items(values)])
+            sequences.write_mapping(self, list(item), list(item.values()))
 
     def _foreign(self, item: Any) -> bool:
         """Write a dict that is a module's, or the namespace itself, as such."""
@@ -792,15 +618,6 @@ class _Walk:
         self.out.append(NAMESPACE + _dumps(name, 2))
         return True
 
-    def few(self, values: "list[Any]") -> None:
-        """Write a few values, the walk's own list, the atoms among them at once."""
-        places = [place for place, value in enumerate(values) if id(type(value)) not in ATOMS]
-        inner = [values[place] for place in places]
-        for place in places:
-            values[place] = None
-        self.out.append(_dumps((values, places), 2))
-        self.stack.extend(reversed(inner))
-
     def module_of(self, item: Any) -> "str | None":
         """Return the name of the module whose dict this is; None for others."""
         if id(item) not in self.module_ids:
@@ -814,27 +631,6 @@ class _Walk:
     def refer_module(self, name: str) -> None:
         self.part.modules.add(name)
         self.part.packages.add(name.partition(".")[0])
-
-    def _set(self, item: Any) -> None:
-        if self.first(item):
-            self.out.append(SET)
-            self.set_items(list(item))
-
-    def _frozenset(self, item: Any) -> None:
-        self.out.append(SET + b"\1")
-        self.set_items(list(item))
-
-    def set_items(self, items: "list[Any]") -> None:
-        """Write the items of a set, in an order that is the same everywhere."""
-        self.part.size += 40 * len(items)
-        if len(items) > _MOST_SORTED:
-            raise Opaque("too large")
-        if _plain(self, items, self.kinds(items)):
-            self.out.append(SET + b"\2" + _dumps(sorted([_dumps(item, 2) for item in items]), 2))
-            return
-        self.out.append(SET + b"\3" + _dumps(len(items), 2))
-        keyed = sorted([(self.alone(item), index) for index, item in enumerate(items)])
-        self.push([items[index] for _, index in keyed])
 
     def _bytearray(self, item: Any) -> None:
         if self.first(item):
@@ -870,214 +666,13 @@ class _Walk:
             self.out.append(VIEW + _dumps(name_of(type(item)), 2))
             self.push(inside[:1])
 
-    # ------------------------------------------------------------------------------------------------ code and classes
-
-    def by_name(self, item: Any, module: Any, path: Any) -> "bytes | None":
-        """Return the token of what an installed or project module holds under its name; None where it does not."""
-        if type(module) is not str or type(path) is not str or module == self.main or module not in sys.modules:
-            return None
-        home = sys.modules[module]
-        if not within(types.ModuleType, mro_of(type(home))):
-            return None
-        members: Any = module_dict_of(home)
-        found: Any = None
-        for step in path.split("."):
-            if members is None or step not in members:
-                return None
-            found = members[step]
-            members = members_of(found) if within(type, mro_of(type(found))) else None
-        if found is not item:
-            return None
-        self.part.packages.add(module.partition(".")[0])
-        return BY_NAME + _dumps((module, path), 2)
-
-    def cut(self, item: Any, name: Any) -> bool:
-        """Write a notebook function or class as its name, if it is bound under that and this is not its own walk."""
-        if type(name) is not str or self.namespace.get(name) is not item:
-            return False
-        if name == self.names[self.number] and id(item) not in self.owners and not self.depth:
-            return False
-        self.part.cuts.add(name)
-        self.out.append(CUT + _dumps(name, 2))
-        return True
-
-    def cut_inside(self, item: Any, path: Any) -> "str | None":
-        """Return the name of the notebook class that has a function or class at its path; None in its own walk."""
-        if type(path) is not str or "." not in path:
-            return None
-        steps = path.split(".")
-        found = self.namespace.get(steps[0])
-        if not within(type, mro_of(type(found))) or name_of(found) != steps[0]:
-            return None
-        if steps[0] == self.names[self.number] and not self.depth:
-            return None
-        for step in steps[1:]:
-            if not within(type, mro_of(type(found))):
-                return None
-            found = members_of(found).get(step)
-            if type(found) is staticmethod or type(found) is classmethod:
-                found = found.__func__
-        return steps[0] if found is item and self.class_token(self.namespace[steps[0]]) is None else None
-
-    def _cut_by_path(self, item: Any, path: Any) -> bool:
-        name = self.cut_inside(item, path)
-        if name is None:
-            return False
-        self.part.cuts.add(name)
-        self.out.append(CUT + _dumps(path, 2))
-        return True
-
-    def _code(self, code: Any) -> None:
-        self.out.append(CODE + self.note_code(code))
-
-    def note_code(self, code: Any) -> bytes:
-        """Note the names that notebook code may touch, and return its digest. Raises UnknownConstant."""
-        facts = self.walker.codes.facts(code)
-        part = self.part
-        part.codes |= facts.names
-        part.reads |= facts.reads
-        part.stores |= facts.stores
-        part.packages |= facts.imports
-        part.dynamic = part.dynamic or facts.dynamic
-        return facts.digest
-
-    def _function(self, item: Any) -> None:
-        token = self.by_name(item, item.__module__, item.__qualname__)
-        if token is not None:
-            self.out.append(token)
-            return
-        path = item.__qualname__
-        if self.cut(item, item.__name__) or self._cut_by_path(item, path) or not self.first(item):
-            return
-        code, scope = item.__code__, item.__globals__
-        self.part.size += 200
-        if scope is self.namespace:
-            digest = self.note_code(code)
-            self.functions[id(code)] = self.functions.get(id(code), 0) + 1
-        else:
-            digest = self.walker.codes.facts(code).digest
-        module = item.__module__
-        if type(module) is str and module != self.main:
-            self.part.packages.add(module.partition(".")[0])
-        told = (item.__name__, item.__qualname__, module if type(module) is str else None)
-        self.out.append(FUNCTION + digest + _dumps(told, 2))
-        rest = [item.__defaults__, item.__kwdefaults__, item.__closure__, item.__dict__, item.__doc__]
-        rest.append(item.__annotate__ if sys.version_info >= (3, 14) else item.__annotations__)
-        rest.append(None if scope is self.namespace else scope)
-        parameters = getattr(item, "__type_params__", ())
-        rest.append(parameters or None)
-        self.few([None if type(value) is dict and not value else value for value in rest])
-
-    def _own_code(self, code: OwnCode) -> None:
-        """Write what a function or class of a project's module holds; its text is in a file."""
-        item = code.content
-        if not self.first(item):
-            return
-        if type(item) is Cached and is_used(item):
-            raise Opaque("lru_cache wrapper")
-        self.part.size += 200
-        parts = inside(item)
-        self.keep.append(parts)
-        self.out.append(FUNCTION + b"\1" + _dumps(len(parts), 2))
-        self.push(parts)
-
-    def _cell(self, item: Any) -> None:
-        if self.first(item):
-            try:
-                content = item.cell_contents
-            except ValueError:
-                self.out.append(EMPTY_CELL)
-            else:
-                self.out.append(CELL)
-                self.stack.append(content)
-
-    def _method(self, item: Any) -> None:
-        function = item.__func__
-        if type(function) is types.FunctionType or name_of(type(function)) == "cython_function_or_method":
-            token = self.by_name(item, function.__module__, function.__name__)
-            if token is not None and self.is_library(function.__module__):  # as random.randint is
-                self.out.append(token)
-                return
-        self.out.append(METHOD)
-        self.push([item.__self__, function])
-
-    def _builtin(self, item: Any) -> None:
-        owner, name = item.__self__, item.__name__
-        self.part.unsteady = self.part.unsteady or is_unsteady(item)
-        if owner is None or within(types.ModuleType, mro_of(type(owner))):
-            home = item.__module__ if owner is None else module_dict_of(owner).get("__name__")
-            token = self.by_name(item, item.__module__, name) or self.by_name(item, home, name)
-            if token is None and owner is None:
-                raise Opaque("builtin function that no module holds")
-            self.out.append(token or BUILTIN + _dumps((str(home), name), 2))
-            return
-        token = self.by_name(item, module_of(type(owner)), name)
-        if token is None:
-            token = BUILTIN + _dumps(name, 2)
-            self.stack.append(owner)
-        self.out.append(token)
-
-    def _compiled_function(self, item: Any) -> None:
-        """Write a function that Cython made: compiled, so that its name tells all."""
-        module, path = item.__module__, item.__qualname__
-        token = self.by_name(item, module, path) or self.by_name(item, module, item.__name__)
-        self.out.append(token or BUILTIN + _dumps((text_of(module), text_of(path)), 2))
-
-    def _method_wrapper(self, item: Any) -> None:
-        self.out.append(BUILTIN + _dumps(item.__name__, 2))
-        self.stack.append(item.__self__)
-
-    def _descriptor(self, item: Any) -> None:
-        self.out.append(MEMBER + _dumps(item.__name__, 2))
-        self.stack.append(item.__objclass__)
-
-    def _property(self, item: Any) -> None:
-        self.out.append(METHOD + b"\1")
-        self.push([item.fget, item.fset, item.fdel, item.__doc__])
-
-    def _wrapping_method(self, item: Any) -> None:
-        self.out.append(METHOD + (b"\2" if type(item) is staticmethod else b"\3"))
-        self.push([item.__func__, getattr(item, "__dict__", None)])
-
-    def class_token(self, kind: Any) -> "bytes | None":
-        """Return the token of a class that a module holds; None for others."""
-        known = self._class_tokens.get(id(kind))
-        if known is None and id(kind) not in self._class_tokens:
-            known = self.by_name(kind, text_of(module_of(kind)), qualname_of(kind))
-            if known is None and not flags_of(kind) & MADE_AT_RUN_TIME:  # such as NoneType, which has no name
-                known = BY_NAME + _dumps((text_of(module_of(kind)), qualname_of(kind)), 2)
-            self.keep.append(kind)
-            self._class_tokens[id(kind)] = known
-        if known is not None:
-            self.part.packages.add(text_of(module_of(kind)).partition(".")[0])
-        return known
-
-    def _class(self, kind: Any) -> None:
-        token = self.class_token(kind)
-        if token is not None:
-            self.out.append(token)
-            return
-        if self.cut(kind, name_of(kind)) or self._cut_by_path(kind, qualname_of(kind)) or not self.first(kind):
-            return
-        self.part.size += 1000
-        told = (name_of(kind), qualname_of(kind), text_of(module_of(kind)))
-        self.out.append(CLASS + _dumps(told, 2))
-        members = members_of(kind)
-        keys = [key for key in members if type(key) is str and key not in NOT_IN_CLASSES]
-        special = [key for key in keys if key.startswith("__") and key.endswith("__")]
-        ordered = sorted(special) + [key for key in keys if not (key.startswith("__") and key.endswith("__"))]
-        values = [members[key] for key in ordered]
-        self.push(
-            [type(kind), Items(list(bases_of(kind))), Items(ordered), Items(values), Items(_registered(kind, members))]
-        )
-
     # ------------------------------------------------------------------------------------------------- other objects
 
     def _plan(self, kind: Any) -> "Callable[[Any], None]":
         """Return how instances of a type are written."""
         mro = mro_of(kind)
         if within(type, mro):
-            return self._class
+            return partial(definitions.write_class, self)
         if within(types.ModuleType, mro):
             return self._module
         if kind is weakref.ProxyType or kind is weakref.CallableProxyType:
@@ -1098,7 +693,7 @@ class _Walk:
         if names[0] == ("typing", "TypeVar") and sys.version_info >= (3, 12):
             return self._type_variable
         if names[0][1] == "cython_function_or_method":
-            return self._compiled_function
+            return partial(definitions.write_compiled_function, self)
         if names[0] in SHARED_GENERATORS:
             return self._generator_or(Layout(self, kind, mro).handler())
         return Layout(self, kind, mro).handler()
@@ -1145,7 +740,7 @@ class _Walk:
 
     def _enum_member(self, item: Any) -> None:
         kind = type(item)
-        if self.class_token(kind) is None and self.namespace.get(name_of(kind)) is not kind:
+        if definitions.class_token(self, kind) is None and self.namespace.get(name_of(kind)) is not kind:
             if not self.first(item):
                 return
             attributes = Layout(self, kind, mro_of(kind)).attributes(item)
@@ -1192,30 +787,8 @@ def _cell() -> Any:
     return closure[0] if closure else None
 
 
-def _plain(walk: _Walk, items: Any, kinds: "set[int]") -> bool:
-    """Tell whether items are atoms, or tuples of atoms, a few levels deep."""
-    for _ in range(4):
-        if kinds <= ATOMS:
-            return True
-        if not kinds <= _ATOMS_AND_TUPLES:
-            return False
-        items = list(chain.from_iterable([item for item in items if type(item) is tuple]))
-        kinds = walk.kinds(items)
-    return False
-
-
 def _union(sets: "list[set[str]]") -> "frozenset[str]":
     return frozenset(chain.from_iterable(sets)) if any(sets) else _NOTHING
-
-
-def _registered(kind: Any, members: Any) -> "list[Any]":
-    """Return the classes that were registered with an abstract class, in an order that is the same everywhere."""
-    abc: Any = sys.modules.get("_abc")
-    if abc is None or "_abc_impl" not in members:
-        return []
-    found = [reference() for reference in abc._get_dump(kind)[0]]
-    kept = [other for other in found if other is not None]
-    return sorted(kept, key=lambda other: (text_of(module_of(other)), qualname_of(other)))
 
 
 def _installed(path: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from marshal import dumps as _dumps
 from typing import Any
 
+from . import definitions
 from .arrays import within
 from .classes import (
     MANAGED_DICT,
@@ -211,7 +212,7 @@ class Layout:
     def _global(self, item: Any, path: str) -> bytes:
         """Return the token of an object that is pickled by its name. Raises Opaque where it is not found there."""
         for module in (getattr(item, "__module__", None), self.module, self.package, "typing"):
-            token: bytes | None = self.walk.by_name(item, module, path)
+            token: bytes | None = definitions.by_name(self.walk, item, module, path)
             if token is not None:
                 return token
         raise Opaque("%s that is pickled by its name" % self.name)

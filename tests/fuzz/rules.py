@@ -194,9 +194,9 @@ NAMES = (
         MADE_ANEW,
         (
             Change(
-                "fingerprints.py",
-                "                self.out.append(CELL)\n                self.stack.append(content)",
-                "                self.out.append(CELL)",
+                "definitions.py",
+                "            walk.out.append(CELL)\n            walk.stack.append(content)",
+                "            walk.out.append(CELL)",
             ),
         ),
         ("value (lambda n: lambda: n)(1) to (lambda n: lambda: n)(2)",),
@@ -462,8 +462,9 @@ VALUES = (
         (
             Change(
                 "fingerprints.py",
-                "            self.mapping(list(item), list(item.values()))",
-                "            self.mapping(sorted(item, key=repr), [item[key] for key in sorted(item, key=repr)])",
+                "            sequences.write_mapping(self, list(item), list(item.values()))",
+                "            keys = sorted(item, key=repr)\n"
+                "            sequences.write_mapping(self, keys, [item[key] for key in keys])",
             ),
         ),
         ("value {'a': 1, 'b': 2} to {'b': 2, 'a': 1}",),
@@ -475,7 +476,7 @@ VALUES = (
         "more than 400,000: " + MADE_ANEW,
         (
             Change(
-                "fingerprints.py",
+                "sequences.py",
                 "_dumps(sorted([_dumps(item, 2) for item in items]), 2))",
                 "_dumps(len(items), 2))",
             ),
@@ -529,7 +530,7 @@ VALUES = (
         "Members of the notebook's classes",
         "the classes' dictionaries, in the digest",
         MADE_ANEW,
-        (Change("fingerprints.py", "        values = [members[key] for key in ordered]", "        values = []"),),
+        (Change("definitions.py", "    values = [members[key] for key in ordered]", "    values = []"),),
         ("value type('A', (), {'v': 1}) to type('A', (), {'v': 2})", "patched method"),
     ),
     Rule(
@@ -553,7 +554,7 @@ VALUES = (
         MADE_ANEW,
         (
             Change(
-                "fingerprints.py",
+                "definitions.py",
                 "rest = [item.__defaults__, item.__kwdefaults__, item.__closure__, item.__dict__, item.__doc__]",
                 "rest = [item.__closure__]",
             ),
@@ -1108,9 +1109,9 @@ REPEATED = (
         "one that a library's own class holds is not seen",
         (
             Change(
-                "fingerprints.py",
-                "        self.part.unsteady = self.part.unsteady or is_unsteady(item)",
-                "        pass",
+                "definitions.py",
+                "    walk.part.unsteady = walk.part.unsteady or is_unsteady(item)",
+                "    pass",
             ),
         ),
         ("held: clock in a list", "held: clock of an object"),
@@ -1286,7 +1287,7 @@ CODE = (
         "Objects of methods that a module holds by a name of its own",
         "their digests, as those of other values",
         "lineage",
-        (Change("fingerprints.py", " and self.is_library(function.__module__):  # as random", ":  # as random"),),
+        (Change("definitions.py", " and walk.is_library(function.__module__):  # as random", ":  # as random"),),
         ("remembered by the object of a bound method",),
     ),
     Rule(
