@@ -5,8 +5,6 @@ names share mutable objects all of them follow after `&`. What could not be attr
 what is not reproducible one under `volatile`: whoever asks decides what to make of either.
 """
 
-import builtins
-import collections
 import importlib.util
 import os
 import re
@@ -18,6 +16,7 @@ from typing import Any
 
 from . import names as reading
 from .addresses import may_ask_unseen
+from .calls import Calls
 from .effects import Effects
 from .files import installed_folders
 from .fingerprints import Walker
@@ -30,14 +29,11 @@ from .unsteady import (
     FUNCTIONS,
     LOADERS,
     NOW,
-    deepest,
     is_loader,
     is_unsteady,
-    name_of_module,
     names_in_text,
     resolve,
     says_now,
-    text_of,
 )
 from .versions import FINALIZES, OF_MODULES, SHARES, collector
 
@@ -47,21 +43,12 @@ _CHEAP = 50_000
 """A walk over all names that hold no more, in estimated bytes, is done after every cell. It takes about 0.3 ms and
 shows changes that nobody expects. By size and not by time, so that the same is seen in every run."""
 _NAME_COSTS = 600
-_LIBRARY_HELD = frozenset({"logging"})
-"""Packages whose objects are the library's own, also where a variable holds one."""
-_SETTABLE = frozenset(
-    {("os", "environ"), ("sys", "path"), ("sys", "argv"), ("matplotlib", "rcParams"), ("matplotlib.pyplot", "rcParams")}
-    | {("pandas", "options")}
-)
-"""What may be set of libraries: it is observed as ambient state."""
 _WRITES_FILES = re.compile(
     r"\bopen\(|\bos\.(?:remove|rename|replace|unlink|mkdir|makedirs|rmdir)|\bshutil\.|\.write\w*\(|\bsave\w*\("
     r"|\.to_(?:csv|parquet|json|excel|pickle|hdf|feather|html|sql|latex|markdown|stata|xml)\(|\bdump\("
     r"|\.(?:mkdir|unlink|touch|rename|rmdir)\(|\.(?:execute\w*|commit)\("
 )
 """Sources that may write files. They are executed once in a run, since what is written twice may be more."""
-_SETTLED = frozenset({"info", "debug", "warning", "error", "critical", "exception", "log"})
-_CONTAINERS = (list, dict, set, bytearray, collections.deque)
 _NAMED_IN_DATA = (type, types.FunctionType)
 """What pickles hold by its name."""
 _HUSHES = frozenset({"capture", "redirect_stdout", "redirect_stderr", "clear_output", "stdout", "stderr"})
@@ -104,12 +91,11 @@ class Tracer:
         """What those cells import, likewise."""
         self._modules, self._libraries = _prepared.pop() if _prepared else _first_look()
         self._libraries.settle()
+        self._calls = Calls(shell.user_ns, self._modules, effects)
         self._told_lookups: frozenset[str] = sys.stdlib_module_names
         self._executed = Executed()
         self._finalizers = False
         """Whether the notebook may have classes with `__del__`."""
-        self._components: dict[str, Any] = {}
-        """Those around the cell that is judged."""
 
     # -- before and after a cell ---------------------------------------------------------------------------
 
@@ -215,7 +201,7 @@ class Tracer:
         record["own"] = sorted({name.partition(".")[0] for name in own} | lookups.take_missing())
         logs_plainly = self._effects.is_plain("logging")
         for name in own:
-            record["barrier"].extend(self._modules.effects(name, self._effect_of, logs_plainly=logs_plainly))
+            record["barrier"].extend(self._modules.effects(name, self._calls.effect_of, logs_plainly=logs_plainly))
         self._known = {**{name: kept for name, kept in before.items() if name in bound}, **after}
         self._identities = {name: id(value) for name, value in bound.items()}
         if found.addresses and (record["barrier"] or self._effects.asks_unseen or may_ask_unseen(_modules())):
@@ -387,7 +373,7 @@ class Tracer:
         self, found: Any, touched: "set[str]", components: "dict[str, Any]", record: "dict[str, Any]"
     ) -> None:
         """Find effects on libraries: of the cell's own code, and of functions of the notebook that it can reach."""
-        self._components = components
+        self._calls.components = components
         effects = list(found.calls)
         for inner in found.inner.values():
             effects.extend(inner)
@@ -403,7 +389,7 @@ class Tracer:
             if path == ("?clock",):
                 record["volatile"].append("it uses the clock")
                 continue
-            reason = self._effect_of(path)
+            reason = self._calls.effect_of(path)
             if reason is not None and reason not in record["barrier"]:
                 record["barrier"].append(reason)
 
@@ -464,128 +450,6 @@ class Tracer:
             return True
         module, word = resolve(path, variables)
         return module in FUNCTIONS and (word in FUNCTIONS[module] or word == ANY)
-
-    def _effect_of(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None" = None) -> "str | None":
-        """Return what calling or storing into a path may do beside what is observed, or None for nothing."""
-        if path[0] == reading.STORE:
-            return self._patched(path[1:], variables)
-        if path[0] == reading.REFERENCE:
-            return self._handed_on(path[1:], variables)
-        if path[0] == reading.CHANGED:
-            return self._may_be_changed(path[1:], variables)
-        shown = ".".join(path).lstrip(reading.STORE)
-        if path[0].startswith("?"):
-            return "%matplotlib" if path[0] == "?matplotlib" else "a decorator that is no plain name"
-        if path[0].startswith(reading.STORE):  # a module that is imported where it is used
-            return self._called(path[0][len(reading.STORE) :], list(path[1:]), shown)
-        missing: list[Any] = []
-        value: Any = (self._namespace if variables is None else variables).get(path[0], missing)
-        if value is missing:
-            known = path[0] in reading.PURE_BUILTINS or path[0] in ("display", "print")
-            return None if known or not hasattr(builtins, path[0]) else "it calls %s for its effect" % shown
-        rest = list(path[1:])
-        if isinstance(value, types.ModuleType):
-            name = name_of_module(value)
-            return self._called(name, rest, shown)
-        if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
-            name = _module_of(value)
-            if name == "__main__" or name in self._modules.names:
-                return self._reaches(path[0], shown) if variables is None else None
-            if name in ("builtins", "_io"):
-                return None if path[0] in reading.PURE_BUILTINS else "it calls %s for its effect" % shown
-            return self._called(name, [text_of(value.__name__), *rest], shown)
-        held = text_of(getattr(type(value), "__module__", "")).partition(".")[0] in _LIBRARY_HELD
-        if held and not (rest and rest[0] in _SETTLED):
-            return "it calls %s for its effect" % shown
-        return self._reaches(path[0], shown) if variables is None else None
-
-    def _called(self, name: str, rest: "list[str]", shown: str) -> "str | None":
-        """Return what a call of something in a module, whose value nobody uses, may do."""
-        name = deepest(name, rest)
-        if name in self._modules.names:
-            return None  # its state is observed
-        if name == "logging" and rest and rest[0] in _SETTLED and self._effects.is_plain(name):
-            return None  # no handler keeps what it is given, and those that are set are observed
-        words, harmful = [*name.split("."), *rest], reading.HARMFUL.get(name, ())
-        sets = not rest or rest[0] in harmful or any(map(reading.SETTERS.match, words))
-        if words[0] in reading.HARMLESS_PACKAGES and not sets and _is_function(name, rest):
-            return None
-        unchanging = len(rest) == 1 or (name == "datetime" and _is_function(name, rest))
-        if name in reading.HARMLESS_OF_PYTHON and not sets and unchanging:
-            return None
-        if name in reading.HARMLESS:
-            allowed = reading.HARMLESS[name]
-            if allowed is None and (not rest or rest[0] not in harmful):
-                return None
-            if allowed is not None and rest and rest[0] in allowed:
-                return None
-        return "it calls or sets %s for its effect" % shown
-
-    def _reaches(self, name: str, shown: str) -> "str | None":
-        """Return what a call of the notebook's own object may do to the modules that the object holds."""
-        component = self._components.get(name)
-        for module in sorted(component.modules) if component is not None else ():
-            if module not in self._modules.names and reading.HARMLESS.get(module, ()) is not None:
-                return "it calls %s, which holds the module %s" % (shown, module)
-        return None
-
-    def _handed_on(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
-        """Return what handing on a function or module to what is called for its effect may do."""
-        value, _ = self._standing(path, variables)
-        shown = ".".join(path).lstrip(reading.STORE)
-        if isinstance(value, types.ModuleType):
-            name = name_of_module(value)
-            harmless = name in self._modules.names or reading.HARMLESS.get(name, ()) is None
-            return None if harmless else "it hands on the module %s" % name
-        if isinstance(value, (types.FunctionType, types.BuiltinFunctionType)):
-            name, own = _module_of(value), ("__main__", "builtins", "_io", "", *self._modules.names)
-            return None if name in own else self._called(name, [text_of(value.__name__)], shown)
-        return None
-
-    def _may_be_changed(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
-        """Return what handing on what a library holds, to what is called for its effect, may change of that."""
-        value, module = self._standing(path, variables)
-        if not isinstance(value, _CONTAINERS) or module == "" or module in self._modules.names:
-            return None
-        return None if (module, path[-1]) in _SETTABLE else "it hands on %s" % ".".join(path).lstrip(reading.STORE)
-
-    def _standing(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "tuple[Any, str]":
-        """Return what a path stands for, None for nothing in a module, and the module that holds it, if one does."""
-        words, module = list(path[1:]), ""
-        if path[0].startswith(reading.STORE):
-            value: Any = sys.modules.get(path[0][len(reading.STORE) :])
-        else:
-            value = (self._namespace if variables is None else variables).get(path[0])
-        while words and isinstance(value, types.ModuleType):
-            module = name_of_module(value)
-            value = types.ModuleType.__getattribute__(value, "__dict__").get(words.pop(0))
-        return (None if words else value), module
-
-    def _patched(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
-        """Return what storing into a path changes beside the notebook's own objects, or None for nothing."""
-        shown = ".".join(path).lstrip(reading.STORE)
-        told = "it changes %s" % shown
-        if path[0] == "?":
-            return "it changes an object that is not named"
-        missing: list[Any] = []
-        value: Any = (self._namespace if variables is None else variables).get(path[0], missing)
-        rest = list(path[1:])
-        if path[0].startswith(reading.STORE):  # a module that is imported where it is changed
-            name = path[0][len(reading.STORE) :]
-        elif value is missing:
-            return None  # a variable of a function
-        elif isinstance(value, types.ModuleType):
-            name = name_of_module(value)
-        elif isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
-            return None if _module_of(value) == "__main__" else told
-        else:
-            component = self._components.get(path[0]) if variables is None else None
-            return told if component is not None and component.modules else None
-        name = deepest(name, rest)
-        if name in self._modules.names:
-            inner = self._modules.names[name].__dict__.get(rest[0]) if rest else None
-            return told if isinstance(inner, (type, types.FunctionType)) and len(rest) > 1 else None
-        return None if rest and (name, rest[0]) in _SETTABLE else told
 
     def _version(self, components: "dict[str, Any]", name: str, around: "dict[str, Any]") -> "str | None":
         """Return the Version of a name, None where it is not bound; `^` marks one that runs code when it is dropped."""
@@ -715,17 +579,6 @@ def _cannot_be_loaded(name: str) -> bool:
 def _modules() -> "list[tuple[str, Any]]":
     """Return all modules that are loaded, with their names."""
     return [(name, module) for name, module in list(sys.modules.items()) if type(name) is str]
-
-
-def _is_function(name: str, path: "list[str]") -> bool:
-    """Tell whether a path in a module is a function or class, or a class's own, and no method of what is held there."""
-    held = getattr(sys.modules.get(name), "__dict__", {}).get(path[0])
-    return len(path) == 1 or (len(path) == 2 and isinstance(held, type))
-
-
-def _module_of(value: Any) -> str:
-    """Return the name of the module in which a class or function is defined."""
-    return text_of(type.__getattribute__(value, "__module__") if isinstance(value, type) else value.__module__)
 
 
 def _codes(names: "set[str]", components: "dict[str, Any]") -> "set[str]":

@@ -1306,7 +1306,7 @@ CODE = (
         (
             Change(
                 "tracer.py",
-                '            record["barrier"].extend(self._modules.effects(name, self._effect_of, logs_plainly=logs_plainly))',
+                '            record["barrier"].extend(self._modules.effects(name, self._calls.effect_of, logs_plainly=logs_plainly))',
                 "            pass",
             ),
         ),
@@ -1365,7 +1365,7 @@ CODE = (
         "Assignments to what is a library's, ``setattr`` included",
         "targets in the syntax tree, and what their paths stand for",
         "barrier, where the owner has no name",
-        (Change("tracer.py", "            return self._patched(path[1:], variables)", "            return None"),),
+        (Change("calls.py", "            return self._patched(path[1:], variables)", "            return None"),),
         ("store: into an imported function",),
     ),
     Rule(
@@ -1373,7 +1373,7 @@ CODE = (
         "Calls of libraries whose value nobody uses",
         "a table of those that are harmless (``HARMLESS``)",
         CHAIN,
-        (Change("tracer.py", '        return "it calls or sets %s for its effect" % shown', "        return None"),),
+        (Change("calls.py", '        return "it calls or sets %s for its effect" % shown', "        return None"),),
         ("ambient: codec", "registered by a decorator"),
     ),
     Rule(
@@ -1401,7 +1401,7 @@ CODE = (
         "Functions and modules of libraries that such a call is given",
         "arguments in the syntax tree, and what they stand for",
         CHAIN,
-        (Change("tracer.py", "            return self._handed_on(path[1:], variables)", "            return None"),),
+        (Change("calls.py", "            return self._handed_on(path[1:], variables)", "            return None"),),
         ("codec handed on",),
     ),
     Rule(
@@ -1411,7 +1411,7 @@ CODE = (
         CHAIN,
         (
             Change(
-                "tracer.py", "            return self._may_be_changed(path[1:], variables)", "            return None"
+                "calls.py", "            return self._may_be_changed(path[1:], variables)", "            return None"
             ),
         ),
         ("list of a library handed on", "list of a library handed on by a function"),
@@ -1423,7 +1423,7 @@ CODE = (
         CHAIN,
         (
             Change(
-                "tracer.py",
+                "calls.py",
                 '                return "it calls %s, which holds the module %s" % (shown, module)',
                 "                return None",
             ),
@@ -1636,7 +1636,7 @@ LEFT = (
         "Which calls of packages such as pandas change what the package holds",
         "all but functions, classes and their own methods whose names do not begin as those of setters do",
         CHAIN,
-        (Change("tracer.py", " and not sets and _is_function(name, rest):", ":"),),
+        (Change("calls.py", " and not sets and _is_function(name, rest):", ":"),),
         ("method of what a library holds",),
     ),
     Rule(

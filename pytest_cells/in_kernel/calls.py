@@ -1,0 +1,165 @@
+"""What a call, or an assignment, may do to libraries when nobody uses its value: runs inside the kernel.
+
+A path is what names in the source lead to: `plt.show` is ("plt", "show"). `names.py` reads them, with the marks before.
+"""
+
+import builtins
+import collections
+import sys
+import types
+from typing import Any
+
+from . import names as reading
+from .unsteady import deepest, name_of_module, text_of
+
+_LIBRARY_HELD = frozenset({"logging"})
+"""Packages whose objects are the library's own, also where a variable holds one."""
+_SETTABLE = frozenset(
+    {("os", "environ"), ("sys", "path"), ("sys", "argv"), ("matplotlib", "rcParams"), ("matplotlib.pyplot", "rcParams")}
+    | {("pandas", "options")}
+)
+"""What may be set of libraries: it is observed as ambient state."""
+_SETTLED = frozenset({"info", "debug", "warning", "error", "critical", "exception", "log"})
+_CONTAINERS = (list, dict, set, bytearray, collections.deque)
+
+
+class Calls:
+    """Judges paths by what they stand for now."""
+
+    def __init__(self, namespace: "dict[str, Any]", modules: Any, effects: Any) -> None:
+        self._namespace, self._modules, self._effects = namespace, modules, effects
+        self.components: dict[str, Any] = {}
+        """Those around the cell that is judged."""
+
+    def effect_of(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None" = None) -> "str | None":
+        """Return what calling or storing into a path may do beside what is observed, or None for nothing."""
+        if path[0] == reading.STORE:
+            return self._patched(path[1:], variables)
+        if path[0] == reading.REFERENCE:
+            return self._handed_on(path[1:], variables)
+        if path[0] == reading.CHANGED:
+            return self._may_be_changed(path[1:], variables)
+        shown = ".".join(path).lstrip(reading.STORE)
+        if path[0].startswith("?"):
+            return "%matplotlib" if path[0] == "?matplotlib" else "a decorator that is no plain name"
+        if path[0].startswith(reading.STORE):  # a module that is imported where it is used
+            return self._called(path[0][len(reading.STORE) :], list(path[1:]), shown)
+        missing: list[Any] = []
+        value: Any = (self._namespace if variables is None else variables).get(path[0], missing)
+        if value is missing:
+            known = path[0] in reading.PURE_BUILTINS or path[0] in ("display", "print")
+            return None if known or not hasattr(builtins, path[0]) else "it calls %s for its effect" % shown
+        rest = list(path[1:])
+        if isinstance(value, types.ModuleType):
+            name = name_of_module(value)
+            return self._called(name, rest, shown)
+        if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
+            name = _module_of(value)
+            if name == "__main__" or name in self._modules.names:
+                return self._reaches(path[0], shown) if variables is None else None
+            if name in ("builtins", "_io"):
+                return None if path[0] in reading.PURE_BUILTINS else "it calls %s for its effect" % shown
+            return self._called(name, [text_of(value.__name__), *rest], shown)
+        held = text_of(getattr(type(value), "__module__", "")).partition(".")[0] in _LIBRARY_HELD
+        if held and not (rest and rest[0] in _SETTLED):
+            return "it calls %s for its effect" % shown
+        return self._reaches(path[0], shown) if variables is None else None
+
+    def _called(self, name: str, rest: "list[str]", shown: str) -> "str | None":
+        """Return what a call of something in a module, whose value nobody uses, may do."""
+        name = deepest(name, rest)
+        if name in self._modules.names:
+            return None  # its state is observed
+        if name == "logging" and rest and rest[0] in _SETTLED and self._effects.is_plain(name):
+            return None  # no handler keeps what it is given, and those that are set are observed
+        words, harmful = [*name.split("."), *rest], reading.HARMFUL.get(name, ())
+        sets = not rest or rest[0] in harmful or any(map(reading.SETTERS.match, words))
+        if words[0] in reading.HARMLESS_PACKAGES and not sets and _is_function(name, rest):
+            return None
+        unchanging = len(rest) == 1 or (name == "datetime" and _is_function(name, rest))
+        if name in reading.HARMLESS_OF_PYTHON and not sets and unchanging:
+            return None
+        if name in reading.HARMLESS:
+            allowed = reading.HARMLESS[name]
+            if allowed is None and (not rest or rest[0] not in harmful):
+                return None
+            if allowed is not None and rest and rest[0] in allowed:
+                return None
+        return "it calls or sets %s for its effect" % shown
+
+    def _reaches(self, name: str, shown: str) -> "str | None":
+        """Return what a call of the notebook's own object may do to the modules that the object holds."""
+        component = self.components.get(name)
+        for module in sorted(component.modules) if component is not None else ():
+            if module not in self._modules.names and reading.HARMLESS.get(module, ()) is not None:
+                return "it calls %s, which holds the module %s" % (shown, module)
+        return None
+
+    def _handed_on(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
+        """Return what handing on a function or module to what is called for its effect may do."""
+        value, _ = self._standing(path, variables)
+        shown = ".".join(path).lstrip(reading.STORE)
+        if isinstance(value, types.ModuleType):
+            name = name_of_module(value)
+            harmless = name in self._modules.names or reading.HARMLESS.get(name, ()) is None
+            return None if harmless else "it hands on the module %s" % name
+        if isinstance(value, (types.FunctionType, types.BuiltinFunctionType)):
+            name, own = _module_of(value), ("__main__", "builtins", "_io", "", *self._modules.names)
+            return None if name in own else self._called(name, [text_of(value.__name__)], shown)
+        return None
+
+    def _may_be_changed(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
+        """Return what handing on what a library holds, to what is called for its effect, may change of that."""
+        value, module = self._standing(path, variables)
+        if not isinstance(value, _CONTAINERS) or module == "" or module in self._modules.names:
+            return None
+        return None if (module, path[-1]) in _SETTABLE else "it hands on %s" % ".".join(path).lstrip(reading.STORE)
+
+    def _standing(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "tuple[Any, str]":
+        """Return what a path stands for, None for nothing in a module, and the module that holds it, if one does."""
+        words, module = list(path[1:]), ""
+        if path[0].startswith(reading.STORE):
+            value: Any = sys.modules.get(path[0][len(reading.STORE) :])
+        else:
+            value = (self._namespace if variables is None else variables).get(path[0])
+        while words and isinstance(value, types.ModuleType):
+            module = name_of_module(value)
+            value = types.ModuleType.__getattribute__(value, "__dict__").get(words.pop(0))
+        return (None if words else value), module
+
+    def _patched(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
+        """Return what storing into a path changes beside the notebook's own objects, or None for nothing."""
+        shown = ".".join(path).lstrip(reading.STORE)
+        told = "it changes %s" % shown
+        if path[0] == "?":
+            return "it changes an object that is not named"
+        missing: list[Any] = []
+        value: Any = (self._namespace if variables is None else variables).get(path[0], missing)
+        rest = list(path[1:])
+        if path[0].startswith(reading.STORE):  # a module that is imported where it is changed
+            name = path[0][len(reading.STORE) :]
+        elif value is missing:
+            return None  # a variable of a function
+        elif isinstance(value, types.ModuleType):
+            name = name_of_module(value)
+        elif isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
+            return None if _module_of(value) == "__main__" else told
+        else:
+            component = self.components.get(path[0]) if variables is None else None
+            return told if component is not None and component.modules else None
+        name = deepest(name, rest)
+        if name in self._modules.names:
+            inner = self._modules.names[name].__dict__.get(rest[0]) if rest else None
+            return told if isinstance(inner, (type, types.FunctionType)) and len(rest) > 1 else None
+        return None if rest and (name, rest[0]) in _SETTABLE else told
+
+
+def _is_function(name: str, path: "list[str]") -> bool:
+    """Tell whether a path in a module is a function or class, or a class's own, and no method of what is held there."""
+    held = getattr(sys.modules.get(name), "__dict__", {}).get(path[0])
+    return len(path) == 1 or (len(path) == 2 and isinstance(held, type))
+
+
+def _module_of(value: Any) -> str:
+    """Return the name of the module in which a class or function is defined."""
+    return text_of(type.__getattribute__(value, "__module__") if isinstance(value, type) else value.__module__)
