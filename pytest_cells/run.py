@@ -30,6 +30,7 @@ from pytest_cells.evaluator import Evaluator, Executor, KernelUsage, Lifecycle
 from pytest_cells.judge import judge
 from pytest_cells.kernels.tracebacks import plain
 from pytest_cells.lifecycles import built_in
+from pytest_cells.lifecycles.cached import Cached
 from pytest_cells.live import LiveKernel
 from pytest_cells.model import Cell, CellError, KernelIdentity, Notebook, Outcome, Status
 from pytest_cells.plan import NOTHING_STORED, Hit, Run
@@ -225,6 +226,32 @@ class NotebookRun:
             self._first_miss = cell.label
         spent_ms = (time.monotonic() - began) * 1000
         return self._facts(run, msgspec.structs.replace(result, duration_ms=round(spent_ms, 3)), before)
+
+    def take_hit(self, cell: Cell) -> CellFacts | None:
+        """Take a cell from the cache where nobody else has a say and no kernel is needed to know; None otherwise.
+
+        Gives what `evaluate` would give. Once a cell of the notebook had to be executed it is always None.
+        """
+        cache = self.settings.cache
+        elsewhere = self.store is None or cache.force or cache.audit or cell.directives.skip is not None
+        if elsewhere or self.blocked is not None or self._first_miss is not None:
+            return None
+        began = time.monotonic()
+        before = self.session.kernel_usage()
+        run = CellRun(self.notebook, cell, self)
+        try:
+            self._open()
+            if self._added or self.walk.unknown_above(cell) is not None:
+                return None
+            self.walk.set_skipped(cell, skipped=False)
+            hit = Cached().setup(run)
+        except CellsError:
+            return None  # `evaluate` tells it
+        if hit is None:
+            return None
+        self.last_bases = ()
+        spent_ms = (time.monotonic() - began) * 1000
+        return self._facts(run, msgspec.structs.replace(hit.result, duration_ms=round(spent_ms, 3)), before)
 
     def skip(self, cell: Cell, reason: str) -> CellFacts:
         """Note that somebody else decided not to run a cell: it is not replayed for others either."""

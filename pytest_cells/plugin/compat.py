@@ -11,6 +11,9 @@ from _pytest.outcomes import OutcomeException
 from _pytest.skipping import evaluate_skip_marks, evaluate_xfail_marks
 from _pytest.terminal import KNOWN_TYPES
 
+_OWN = ("_pytest.", "pytest_cells.")
+"""Where the functions of pytest's own plugins, and of ours, are defined."""
+
 
 def mark_of(name: str) -> MarkDecorator:
     """Return a mark of any name: `pytest.mark` refuses unregistered ones under --strict-markers."""
@@ -89,6 +92,20 @@ def may_deselect(config: pytest.Config) -> bool:
     """Tell whether items that are collected may not be run."""
     names = ("keyword", "markexpr", "lf", "deselect", "stepwise", "setupplan", "setuponly")
     return runs_nothing(config) or any(getattr(config.option, name, None) for name in names)
+
+
+def is_undisturbed(hooks: Any, config: pytest.Config) -> bool:
+    """Tell whether only pytest's own plugins and ours take part in setting up, running and reporting an item."""
+    if config.option.setupshow or config.option.usepdb or config.option.trace:
+        return False
+    names = ["pytest_runtest_setup", "pytest_runtest_call", "pytest_runtest_teardown", "pytest_runtest_makereport"]
+    found = [getattr(hooks, name).get_hookimpls() for name in names]
+    found.append([impl for impl in hooks.pytest_runtest_protocol.get_hookimpls() if not _wraps(impl)])
+    return all(impl.function.__module__.startswith(_OWN) for impls in found for impl in impls)
+
+
+def _wraps(impl: Any) -> bool:
+    return bool(impl.wrapper or impl.hookwrapper)
 
 
 def runs_nothing(config: pytest.Config) -> bool:

@@ -145,6 +145,21 @@ class CellsPlugin:
         if not compat.runs_nothing(session.config) and not hasattr(session.config, "workerinput"):
             self.order = Order(session)
 
+    @pytest.hookimpl
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Report a cached cell at once where the ways through setup, call and teardown would change nothing.
+
+        These take longer than all that we do for such a cell. The first of a session and the last of a notebook go them:
+        the session's fixture is set up and the notebook is closed there.
+        """
+        if not isinstance(item, CellItem) or nextitem is None or nextitem.parent is not item.parent:
+            return None
+        if not item.undisturbed or not reports.report_hit(item):
+            return None
+        if self.order is not None:
+            self.order.under_way(item.parent)
+        return True
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]

@@ -61,6 +61,8 @@ class CellFile(pytest.Module):
     items: list[CellItem]
     hooks: Any = None
     """The hooks that act on its cells, once all conftests are known: pytest looks for them eight times a cell."""
+    undisturbed = False
+    """Whether nobody but pytest and we have a say in how its cells are run; once all conftests are known."""
 
     def collect(self) -> Iterable[CellItem]:
         """Return an item for every code cell. The cache is not looked at: all workers must collect the same."""
@@ -91,6 +93,7 @@ class CellItem(pytest.Item):
     """One code cell."""
 
     parent: CellFile
+    fixturenames: list[str]
 
     def __init__(self, *, cell: Cell, **more: Any) -> None:
         super().__init__(**more)
@@ -129,25 +132,42 @@ class CellItem(pytest.Item):
 
     def runtest(self) -> None:
         """Evaluate the cell, and tell pytest by raising where it did not pass."""
-        self.user_properties[:] = [pair for pair in self.user_properties if not pair[0].startswith("cells.")]
         try:
             facts = self.run.evaluate(self.cell)
         except CellInterrupted as stop:
             where = f", line {stop.outcome.error.line}" if stop.outcome.error and stop.outcome.error.line else ""
             raise pytest.exit.Exception(f"stopped in {self.nodeid}{where}") from None
-        self.stash[FACTS] = facts
+        self._keep(facts)
         result = facts.result
-        self.user_properties.append(("cells.status", result.status))
-        if result.cache_key is not None:
-            self.user_properties.append(("cells.cache_key", result.cache_key))
-        if result.reason is not None:
-            self.user_properties.append(("cells.reason", result.reason))
         for name, text in facts.streams:
             self.add_report_section("call", name, text)
         if result.status == "skipped":
             raise compat.skipped_here(result.reason or "")
         if result.status == "error":
             raise cell_failed(facts, self.run.last_bases)
+
+    @property
+    def undisturbed(self) -> bool:
+        """Whether nobody has a say in how the cell is run: no plugin, no fixture, no mark that does something."""
+        apart = self.parent.undisturbed and not self.fixturenames and self.config.stash.get(OWNED, False)
+        return apart and PYTESTS_OWN.isdisjoint(mark.name for mark in self.iter_markers())
+
+    def take_hit(self) -> bool:
+        """Take the cell from the cache if that is all there is to it; tell whether it was."""
+        facts = self.run.take_hit(self.cell)
+        if facts is not None:
+            self._keep(facts)
+        return facts is not None
+
+    def _keep(self, facts: CellFacts) -> None:
+        self.stash[FACTS] = facts
+        result = facts.result
+        self.user_properties[:] = [pair for pair in self.user_properties if not pair[0].startswith("cells.")]
+        self.user_properties.append(("cells.status", result.status))
+        if result.cache_key is not None:
+            self.user_properties.append(("cells.cache_key", result.cache_key))
+        if result.reason is not None:
+            self.user_properties.append(("cells.reason", result.reason))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show a failed cell as its notebook shows it; anything else as pytest does."""
@@ -212,6 +232,7 @@ def find_hooks(session: pytest.Session) -> None:
     """Find the hooks of each notebook that will be run; there are no more conftests to come."""
     for file in {item.parent for item in session.items if isinstance(item, CellItem)}:
         file.hooks = file.ihook
+        file.undisturbed = compat.is_undisturbed(file.hooks, session.config)
 
 
 class Order:

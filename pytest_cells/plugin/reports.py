@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -37,6 +37,26 @@ def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRe
     if facts is not None:
         nodeid = msgspec.structs.replace(facts.result, nodeid=item.nodeid)
         setattr(report, ATTRIBUTE, facts_to_builtins(msgspec.structs.replace(facts, result=nodeid)))
+
+
+def report_hit(item: CellItem) -> bool:
+    """Report a cell as cached, as pytest's runner would, if it can be taken from the cache; tell whether it was."""
+    taken = pytest.CallInfo.from_call(item.take_hit, "call", reraise=(BaseException,))
+    if not taken.result:
+        return False
+    hooks = item.ihook
+    hooks.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    calls: list[pytest.CallInfo[Any]] = [_nothing("setup"), taken, _nothing("teardown")]
+    for call in calls:
+        report = pytest.TestReport.from_item_and_call(item, call)
+        attach(item, call, report)
+        hooks.pytest_runtest_logreport(report=report)
+    hooks.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def _nothing(when: Literal["setup", "teardown"]) -> pytest.CallInfo[Any]:
+    return pytest.CallInfo.from_call(lambda: None, when)
 
 
 def _overruled(facts: CellFacts, report: pytest.TestReport) -> CellFacts:

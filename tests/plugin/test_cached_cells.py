@@ -1,0 +1,95 @@
+"""Cached cells are reported without going through pytest's runner, but never past somebody who has a say in it."""
+
+import json
+from collections import Counter
+
+import pytest
+
+pytestmark = pytest.mark.kernel
+ALONE = ("-p", "no:randomly", "-p", "no:rerunfailures")
+"""Those that are installed here and take part in running every item."""
+NB = "nb.ipynb"
+CELLS = ["x = 1", "x", "y = x", "y"]
+NOTE = """
+import pytest
+from pathlib import Path
+
+def note(what):
+    with Path(__file__).with_name("seen.txt").open("a") as file:
+        file.write(what + "\\n")
+
+"""
+TAKING_PART = {
+    "setup": "def pytest_runtest_setup(item):\n    note(item.name)\n",
+    "call": "@pytest.hookimpl(wrapper=True)\ndef pytest_runtest_call(item):\n    note(item.name)\n    return (yield)\n",
+    "teardown": "def pytest_runtest_teardown(item):\n    note(item.name)\n",
+    "report": (
+        "@pytest.hookimpl(wrapper=True)\ndef pytest_runtest_makereport(item, call):\n"
+        "    if call.when == 'call':\n        note(item.name)\n    return (yield)\n"
+    ),
+    "protocol": "def pytest_runtest_protocol(item):\n    note(item.name)\n",
+    "protocol's wrapper": (
+        "@pytest.hookimpl(wrapper=True)\ndef pytest_runtest_protocol(item):\n    note(item.name)\n    return (yield)\n"
+    ),
+    "fixture": "@pytest.fixture(autouse=True)\ndef around(request):\n    note(request.node.name)\n",
+    "usefixtures": "@pytest.fixture\ndef around(request):\n    note(request.node.name)\n",
+    "lifecycle": (
+        "from pytest_cells import Lifecycle\n\nclass Noting(Lifecycle):\n    def setup(self, run):\n"
+        "        note(run.cell.label)\n\ndef pytest_cells_lifecycles(notebook): return [Noting()]\n"
+    ),
+    "start": "def pytest_runtest_logstart(nodeid):\n    note(nodeid.rpartition('::')[2])\n",
+    "finish": "def pytest_runtest_logfinish(nodeid):\n    note(nodeid.rpartition('::')[2])\n",
+}
+
+
+@pytest.mark.parametrize("part", TAKING_PART)
+def test_whoever_takes_part_is_asked(cells_project, part):
+    """Hooks, fixtures and lifecycles see each cell once, cached or not."""
+    cells_project.file("conftest.py", NOTE + TAKING_PART[part])
+    if part == "usefixtures":
+        cells_project.file("pytest.ini", "[pytest]\nusefixtures = around\n")
+    cells_project.notebook(NB, *CELLS)
+    cells_project.run(*ALONE)
+    seen = cells_project.path / "seen.txt"
+    first = seen.read_text().split()
+    seen.unlink()
+    assert ["cached"] * 4 == cells_project.run(*ALONE).statuses(NB)
+    assert ["cell-1", "cell-2", "cell-3", "cell-4"] == first == seen.read_text().split()
+
+
+def test_reports_are_those_of_any_test(cells_project):
+    """Each cell has the reports of its three phases, with what is known of it."""
+    cells_project.file(
+        "conftest.py",
+        NOTE + "def pytest_runtest_logreport(report):\n    import json\n"
+        "    status = dict(report.user_properties).get('cells.status')\n"
+        "    told = [report.nodeid, report.when, report.outcome, status, sorted(report.keywords), report.location[1]]\n"
+        "    note(json.dumps(told))\n",
+    )
+    cells_project.notebook(NB, *CELLS)
+    cells_project.run(*ALONE)
+    seen = cells_project.path / "seen.txt"
+    first = [json.loads(line) for line in seen.read_text().splitlines()]
+    seen.unlink()
+    cells_project.run(*ALONE)
+    second = [json.loads(line) for line in seen.read_text().splitlines()]
+    assert {"setup": 4, "call": 4, "teardown": 4} == Counter(when for _, when, *_ in second)
+    assert {"cached"} == {status for _, when, _, status, *_ in second if when == "call"}
+    assert [[*told[:3], *told[4:]] for told in first] == [[*told[:3], *told[4:]] for told in second]
+
+
+def test_only_the_runner_is_left_out(cells_project):
+    """Without a conftest the cells between the first and the last are taken at once, and the rest is as it was."""
+    cells_project.file("conftest.py", NOTE + "def pytest_runtest_logstart(nodeid):\n    note(nodeid)\n")
+    cells_project.file("test_other.py", "def test_before():\n    pass\n")
+    cells_project.notebook("a.ipynb", *CELLS)
+    cells_project.notebook("b.ipynb", *CELLS)
+    cells_project.run(*ALONE)
+    result = cells_project.run(*ALONE)
+    assert (["cached"] * 4, ["cached"] * 4) == (result.statuses("a.ipynb"), result.statuses("b.ipynb"))
+    cells_project.notebook("a.ipynb", "x = 1", "x", "y = x + 1", "y")
+    edited = cells_project.run(*ALONE)
+    assert (["cached", "cached", "ok", "ok"], ["cached"] * 4) == (
+        edited.statuses("a.ipynb"),
+        edited.statuses("b.ipynb"),
+    )
