@@ -19,8 +19,9 @@ dictoffset_of: Any = type.__dict__["__dictoffset__"].__get__
 flags_of: Any = type.__dict__["__flags__"].__get__
 weakrefoffset_of: Any = type.__dict__["__weakrefoffset__"].__get__
 module_dict_of: Any = vars(types.ModuleType)["__dict__"].__get__
-MANAGED_DICT, MADE_AT_RUN_TIME = 1 << 4, 1 << 9
-"""Flags of classes: Python keeps the dict of an instance for it; it was made by a `class` statement."""
+MANAGED_DICT, IMMUTABLE_TYPE, MADE_AT_RUN_TIME = 1 << 4, 1 << 8, 1 << 9
+"""Flags of classes: Python keeps the dict of an instance for it; nobody can change it; it was made at run time, by a
+`class` statement or by a library in C."""
 SLOT = types.MemberDescriptorType
 GETSET = types.GetSetDescriptorType
 

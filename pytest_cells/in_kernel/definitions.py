@@ -10,6 +10,7 @@ from typing import Any
 
 from .arrays import within
 from .classes import (
+    IMMUTABLE_TYPE,
     MADE_AT_RUN_TIME,
     NOT_IN_CLASSES,
     bases_of,
@@ -240,7 +241,8 @@ def class_token(walk: Any, kind: Any) -> "bytes | None":
     known: bytes | None = walk.class_tokens.get(id(kind))
     if known is None and id(kind) not in walk.class_tokens:
         known = by_name(walk, kind, text_of(module_of(kind)), qualname_of(kind))
-        if known is None and not flags_of(kind) & MADE_AT_RUN_TIME:  # such as NoneType, which has no name
+        flags = flags_of(kind)
+        if known is None and (flags & IMMUTABLE_TYPE or not flags & MADE_AT_RUN_TIME):  # NoneType and that of locks
             known = BY_NAME + _dumps((text_of(module_of(kind)), qualname_of(kind)), 2)
         walk.keep.append(kind)
         walk.class_tokens[id(kind)] = known

@@ -149,8 +149,8 @@ class CellsPlugin:
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Report a cached cell at once where the ways through setup, call and teardown would change nothing.
 
-        These take longer than all that we do for such a cell. The first of a session and the last of a notebook go them:
-        the session's fixture is set up and the notebook is closed there.
+        These take longer than all that we do for such a cell. A session's first and a notebook's last one go them, for
+        there the session's fixture is set up and the notebook is closed.
         """
         if not isinstance(item, CellItem) or nextitem is None or nextitem.parent is not item.parent:
             return None

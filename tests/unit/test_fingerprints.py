@@ -405,7 +405,7 @@ def test_opaque_values_that_lead_to_the_same_object_are_one_component() -> None:
     """What the first has led to is the second's as well, with the names that code there may read."""
     found = components(
         "import threading\nend = [1]\nway = {'end': end, 'code': lambda: X}\n"
-        "a = [threading.Lock(), way]\nb = [threading.Lock(), way]\nz = [2]"
+        "a = [threading.Lock(), way]\nb = [threading.Lock(), way]\nz = [threading.Lock(), [2]]"
     )
     assert ("a", "b", "end", "way") == found["b"].names
     assert {"X"} == found["b"].reads
