@@ -118,8 +118,9 @@ class Project:
         return {name: self.version(name) for name in self.names(index) if name != HISTORY}
 
 
-def test_the_names_of_inputs(tmp_path: Path) -> None:
+def test_the_names_of_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cell's inputs are history, environment, folder, declared inputs, scripts, modules and material."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     cell = a_cell("import json, helpers\n%run script.py", deps=("a.csv", "env:MODE"))
     expected = [
         HISTORY,
@@ -137,8 +138,9 @@ def test_the_names_of_inputs(tmp_path: Path) -> None:
     assert expected == Project(tmp_path, cell, setup_code="x = 1").names(b="2", a="1")
 
 
-def test_names_are_told_once(tmp_path: Path) -> None:
+def test_names_are_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A script that is run twice is one input."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     cell = a_cell("%run a.py\n%run a.py")
     assert [HISTORY, ENVIRONMENT, "@cwd", "script:a.py"] == Project(tmp_path, cell).names()
 
