@@ -45,6 +45,14 @@ _dereference: Any = weakref.ReferenceType.__call__
 
 _LEAF, _THROUGH, _ON, _STOP, _A_MODULE, _A_FUNCTION, _A_CLASS = range(7)
 _SOME_CODE, _A_GENERATOR, _A_FRAME, _A_REFERENCE, _A_PROXY, _ARRAY, _OF_MODULE, _A_BUILTIN, _RANDOM = range(7, 16)
+_A_HOLDER, _UNKNOWN = 16, 17
+_HOLDERS = {
+    ("numpy", "flatiter"): "base",
+    ("numpy", "nditer"): "operands",
+    ("scipy.spatial._ckdtree", "cKDTree"): "data",
+    ("scipy.spatial._kdtree", "KDTree"): "data",
+}
+"""Types of C that do not tell Python's collector what they hold, by the attribute that has it."""
 _WAYS = {
     id(OwnCode): _OF_MODULE,
     id(types.CodeType): _SOME_CODE,
@@ -163,6 +171,10 @@ class Aliases:
             return _STOP
         if (module, name) in SHARED_GENERATORS:
             return _RANDOM
+        if (module, name) in _HOLDERS:
+            return _A_HOLDER
+        if name == "PixelAccess":
+            return _UNKNOWN
         if (module, name) in (("logging", "Manager"), ("logging", "RootLogger")):
             return _STOP
         return _ARRAY if arrays.is_array(mro) else _ON
@@ -214,6 +226,13 @@ class Aliases:
         elif way == _A_BUILTIN:
             named = definitions.by_name(self._walk, item, item.__module__, item.__qualname__) is not None
             return [] if named else [item.__self__]  # one that goes by its name does not stand for its whole module
+        elif way == _A_HOLDER:
+            self._walk.touch(item)
+            kind = type(item)
+            return [getattr(item, _HOLDERS[text_of(module_of(kind)), name_of(kind)]), *_referents(item)]
+        elif way == _UNKNOWN:
+            self._walk.touch(item)
+            self._walk.unproven.add(self._walk.number)
         elif way == _ARRAY:
             return arrays.close(self._walk, item)
         elif way == _OF_MODULE:

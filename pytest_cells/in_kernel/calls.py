@@ -30,6 +30,8 @@ class Calls:
         self._namespace, self._modules, self._effects = namespace, modules, effects
         self.components: dict[str, Any] = {}
         """Those around the cell that is judged."""
+        self.imported: set[str] = set()
+        """Modules whose names stand in what the notebook imports, so far."""
 
     def effect_of(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None" = None) -> "str | None":
         """Return what calling or storing into a path may do beside what is observed, or None for nothing."""
@@ -60,6 +62,8 @@ class Calls:
             if name in ("builtins", "_io"):
                 return None if path[0] in reading.PURE_BUILTINS else "it calls %s for its effect" % shown
             return self._called(name, [text_of(value.__name__), *rest], shown)
+        if (home := self._home_of(value)) is not None:
+            return "it may change what %s holds (%s)" % (home, shown)
         held = text_of(getattr(type(value), "__module__", "")).partition(".")[0] in _LIBRARY_HELD
         if held and not (rest and rest[0] in _SETTLED):
             return "it calls %s for its effect" % shown
@@ -111,9 +115,23 @@ class Calls:
     def _may_be_changed(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
         """Return what handing on what a library holds, to what is called for its effect, may change of that."""
         value, module = self._standing(path, variables)
-        if not isinstance(value, _CONTAINERS) or module == "" or module in self._modules.names:
+        if not isinstance(value, _CONTAINERS):
+            return None
+        module = module or self._home_of(value) or ""
+        if module == "" or module in self._modules.names:
             return None
         return None if (module, path[-1]) in _SETTABLE else "it hands on %s" % ".".join(path).lstrip(reading.STORE)
+
+    def _home_of(self, value: Any) -> "str | None":
+        """Return the module of a library that holds the very object, of those that the notebook has named."""
+        if not isinstance(value, _CONTAINERS) and not getattr(type(value), "__module__", "").startswith("decimal"):
+            return None
+        for name in self.imported:
+            members = getattr(sys.modules.get(name), "__dict__", {})
+            if name not in self._modules.names and id(value) in map(id, list(members.values())):
+                settable = any((name, key) in _SETTABLE for key, held in list(members.items()) if held is value)
+                return None if settable else name
+        return None
 
     def _standing(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "tuple[Any, str]":
         """Return what a path stands for, None for nothing in a module, and the module that holds it, if one does."""
@@ -145,6 +163,8 @@ class Calls:
         elif isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
             return None if _module_of(value) == "__main__" else told
         else:
+            if self._home_of(value) is not None:
+                return told
             component = self.components.get(path[0]) if variables is None else None
             return told if component is not None and component.modules else None
         name = deepest(name, rest)

@@ -174,8 +174,10 @@ class Layout:
         if within(BaseException, mro_of(self.kind)):
             todo.append(LeftOut(item))
         walk.push(todo)
-        if self.name.endswith("iterator") or self.package == "itertools":
+        if self.name.endswith("iterator") or self.package == "itertools" or self.name in ("KDTree", "cKDTree"):
             walk.close([item])
+        if self.package == "PIL" and getattr(item, "readonly", False):  # it shows memory of somebody else's
+            walk.unproven.add(walk.number)
 
     def _left_out(self, item: Any, state: Any) -> "dict[str, Any]":
         if self.getter is None or self.unchanged or self.package in _TRUSTED:

@@ -4,6 +4,8 @@ Pure: a source goes in (IPython's syntax already transformed), facts come out; n
 understood is named as a reason, so that whoever asks can treat the cell as one that may do anything.
 """
 
+import __future__
+
 import ast
 import builtins
 import re
@@ -36,9 +38,14 @@ DYNAMIC = frozenset(
     | {"__main__", "breakpoint", "input", "In", "Out", "_", "__", "___", "_i", "_ii", "_iii", "_ih", "_oh", "_dh"}
     | {"modules", "inspect", "gc", "_getframe", "_current_frames", "currentframe", "f_globals", "f_back", "__globals__"}
     | {"_inst", "_rand", "mtrand", "get_bit_generator", "set_bit_generator", "_bit_generator"}
+    | {"get_type_hints", "testmod", "finalize", "chmod", "lchmod", "chown", "symlink", "symlink_to", "hardlink_to"}
     | {"__subclasses__", "user_ns", "run_cell", "run_line_magic", "ex", "ev", "__loader__", "__spec__"}
 )
 """Names and attributes by which code reaches names that do not stand in it, or what came before it."""
+_OUTPUT = re.compile(r"_\d+$")
+"""What IPython calls the outputs of cells."""
+_READS_MAIN = frozenset({"cProfile", "doctest", "profile", "timeit"})
+"""Modules that execute texts with the notebook's names, or look for tests among them; `unittest.main` does too."""
 BENEATH = frozenset({"posix", "nt"})
 """Modules beneath `os`: what is done through them is not observed."""
 HARMLESS_LINE_MAGICS = frozenset({"time", "timeit", "matplotlib", "precision", "pprint", "config"})
@@ -291,7 +298,7 @@ def _inner_names(found: Names, scopes: "symtable.SymbolTable | None", tree: ast.
             elif isinstance(part, ast.Global):
                 found.inner_stores.update(part.names)
     found.loads |= found.late
-    found.dynamic.extend(sorted(found.late & DYNAMIC))
+    found.dynamic.extend(sorted(name for name in found.late if name in DYNAMIC or _OUTPUT.match(name)))
 
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -463,7 +470,7 @@ class _Reader:
     # -- parts ---------------------------------------------------------------------------------------------
 
     def load(self, name: str, defined: "set[str]") -> None:
-        if name in DYNAMIC and name not in defined:
+        if name not in defined and (name in DYNAMIC or _OUTPUT.match(name)):
             self.found.dynamic.append(name)
         if name not in defined:
             self.found.loads.add(name)
@@ -514,6 +521,8 @@ class _Reader:
                 self.found.dynamic.append(name)
             if alias.name in DYNAMIC:
                 self.found.dynamic.append(alias.name)
+            if isinstance(node, ast.ImportFrom) and _changes_others(node.module or "", alias.name):
+                self.found.dynamic.append("from %s import %s" % (node.module, alias.name))
             if alias.name in CLOCKS:
                 self.found.volatile.append("the clock (%s)" % alias.name)
             if alias.name in BENEATH or getattr(node, "module", None) in BENEATH:
@@ -572,10 +581,17 @@ class _Reader:
                 self.found.volatile.append("the clock (%s)" % node.attr)
             if node.attr in DYNAMIC:
                 self.found.dynamic.append(node.attr)
+            self.reaches_main(node)
             if node.attr == "_data" and "environ" in dotted(node.value):
                 self.found.volatile.append("what is beneath os.environ")
         elif isinstance(node, ast.Constant):
             self.constant(node.value)
+
+    def reaches_main(self, node: ast.Attribute) -> None:
+        """Note functions that execute texts with the notebook's names, or look for tests among these."""
+        path = dotted(node)
+        if path == ("unittest", "main") or (path[:1] and path[0] in _READS_MAIN and path[-1] != "default_timer"):
+            self.found.dynamic.append(".".join(path))
 
     def constant(self, value: Any) -> None:
         if type(value) is str:
@@ -691,6 +707,7 @@ class _Reader:
                 effects.append(("?clock",))
             if node.attr in DYNAMIC:
                 self.found.dynamic.append(node.attr)
+            self.reaches_main(node)
         elif isinstance(node, ast.Constant):
             self.constant(node.value)
 
@@ -711,6 +728,18 @@ class _Reader:
                     self.noted(inside)
                     if isinstance(inside, ast.Expr):
                         self.dropped(inside.value)
+
+
+def _changes_others(module: str, name: str) -> bool:
+    """Tell whether an import changes how later cells are compiled, or another module of the library."""
+    if module == "__future__":
+        mandatory = getattr(getattr(__future__, name, None), "mandatory", None)
+        return mandatory is None or mandatory > sys.version_info
+    return (
+        name.startswith("enable_")
+        or (module == "unittest" and name == "main")
+        or (module in _READS_MAIN and name != "default_timer")
+    )
 
 
 def _annotations(node: "ast.FunctionDef | ast.AsyncFunctionDef") -> "list[ast.expr]":
@@ -756,7 +785,9 @@ def _may_change(node: ast.Call) -> "list[tuple[str, ...]]":
     if isinstance(node.func, ast.Name) and (node.func.id in PURE_BUILTINS or node.func.id == "display"):
         return []
     parts = [*node.args, *(keyword.value for keyword in node.keywords)]
-    return [(CHANGED, *path) for part in parts if isinstance(part, ast.Attribute) and (path := dotted(part))]
+    return [
+        (CHANGED, *path) for part in parts if isinstance(part, (ast.Name, ast.Attribute)) and (path := dotted(part))
+    ]
 
 
 def _references(node: ast.Call) -> "list[tuple[str, ...]]":

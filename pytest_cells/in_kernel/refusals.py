@@ -38,6 +38,7 @@ REFUSED_NAMES = {
     ("_socket", "socket"): "a socket",
     ("sqlite3", "Connection"): "a database connection",
     ("sqlite3", "Cursor"): "a database cursor",
+    ("decimal", "Context"): "a context of decimal, which may be the one in use",
     ("weakref", "finalize"): "an action at the end of an object (weakref.finalize)",
     ("weakref", "ref"): "a weak reference",
     ("builtins", "weakref"): "a weak reference",

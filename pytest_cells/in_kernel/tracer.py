@@ -31,6 +31,7 @@ from .unsteady import (
     NOW,
     is_loader,
     is_unsteady,
+    name_of_module,
     names_in_text,
     resolve,
     says_now,
@@ -38,7 +39,13 @@ from .unsteady import (
 from .versions import FINALIZES, OF_MODULES, SHARES, collector
 
 _HISTORY_NAME = re.compile(r"^(_+|_i+|_i?\d+)$")
-_NAMES_AN_INDEX = re.compile(r"\.names?\b(?!\s*\()|inplace|setattr|set_names")
+_NAMES_AN_INDEX = re.compile(r"\.names?\b(?!\s*\()|inplace|setattr|set_names|\.freq\b")
+_WRITES_THROUGH = re.compile(
+    r"writeable|setflags|\.array\b|copy\s*=\s*False|\.(?:values|codes)\s*\[[^\]\n]*\]\s*(?:[-+*/|&^%@]|//|\*\*|<<|>>)?=(?!=)"
+)
+"""Finds code that may write into memory which frames share: they count as separate, since pandas copies on write."""
+_ASKS_TEXTS = re.compile(r"\b(?:query|eval)\s*\(")
+"""Finds calls that look for variables because of a text, wherever that is kept."""
 _CHEAP = 50_000
 """A walk over all names that hold no more, in estimated bytes, is done after every cell. It takes about 0.3 ms and
 shows changes that nobody expects. By size and not by time, so that the same is seen in every run."""
@@ -57,6 +64,7 @@ _ASKED_FOR = frozenset({"google.colab", "pyodide", "piplite", "micropip", "js", 
 """Modules by which notebooks find out where they run."""
 _NO_PATHS: "frozenset[tuple[str, ...]]" = frozenset()
 _NO_WORDS: "frozenset[str]" = frozenset()
+_DEEPEST_TEXTS, _MOST_TEXTS = 3, 1000
 _clock, _own_clock = time.perf_counter, time.thread_time
 _SNAPSHOT_SHARE = 0.05
 """Of the time that a cell took, so much at most goes into pickling what it made; about as much into reading it back."""
@@ -81,6 +89,12 @@ class Tracer:
         """What functions of the notebook do for its effect, by the functions' own names."""
         self._names: Any = None
         self._before = 0.0
+        self._asks_texts = False
+        """Whether some code so far may have looked for variables because of a text."""
+        self._loaded_by: dict[str, int] = {}
+        """By module which cell loaded it, counted from the first."""
+        self._count = 0
+        self._writes_through = False
         self._names_indexes = False
         """Whether some code so far may have named an index of pandas, which frames share."""
         self._unsteady_paths: dict[str, set[tuple[str, ...]]] = {}
@@ -104,6 +118,9 @@ class Tracer:
         self._names = self._analyse(source)
         self._finalizers = self._finalizers or "__del__" in source
         self._names_indexes = self._names_indexes or _NAMES_AN_INDEX.search(source) is not None
+        self._asks_texts = self._asks_texts or _ASKS_TEXTS.search(source) is not None
+        self._writes_through = _WRITES_THROUGH.search(source) is not None
+        self._count += 1
         self._effects.begin()
         lookups.take_missing()
         self._executed.begin()
@@ -136,6 +153,10 @@ class Tracer:
         record["barrier"].extend(self._libraries.changes(registers=registers))
         if any(word.startswith("register") for word in found.words) and _loads_first(found.imports, record["modules"]):
             record["barrier"].append("it may register something with a library that it is the first to import")
+        if self._writes_through and "pandas" in sys.modules:
+            record["barrier"].append("it may write into memory that frames share")
+        if other := self._of_others(found, record["modules"]):
+            record["barrier"].append("it uses %s, which another cell has loaded" % other)
         before = self._known
         self._modules.look()
         self._names_indexes = self._names_indexes or self._modules.say(_NAMES_AN_INDEX)
@@ -239,6 +260,8 @@ class Tracer:
             return {"names": [], "overwritten": [], "imports": [], "any": ["its source is no Python that can be read"]}
         record: dict[str, Any] = {"volatile": [], "barrier": []}
         self._judge_source(found, record, commands=True)
+        if _WRITES_THROUGH.search(source):
+            record["barrier"].append("it may write into memory that frames share")
         if _WRITES_FILES.search(source):
             record["barrier"].append("it may write files")
         touched = (found.loads | found.stores | found.late | found.inner_stores | found.deletes) - found.overwritten
@@ -327,6 +350,9 @@ class Tracer:
         waiting = list(more)
         waiting += list((found.loads | found.late | found.deletes | found.inner_stores) - found.overwritten)
         waiting += found.inner_stores
+        for name in found.overwritten if self._asks_texts else ():
+            for text in _texts(self._namespace.get(name)):
+                waiting.extend(names_in_text(text))
         for code in self._executed.codes():
             waiting.extend(self._walker.codes.facts(code).reads)
         closure: set[str] = set()
@@ -335,9 +361,12 @@ class Tracer:
             name = waiting.pop()
             if name not in closure:
                 closure.add(name)
-                text = self._namespace.get(name)
-                if type(text) is str:
-                    waiting.extend(names_in_text(text))
+                value = self._namespace.get(name)
+                if type(value) is str:
+                    waiting.extend(names_in_text(value))
+                elif self._asks_texts:
+                    for text in _texts(value):
+                        waiting.extend(names_in_text(text))
                 component = known.get(name)
                 if component is not None:
                     waiting.extend(component.names)
@@ -349,6 +378,28 @@ class Tracer:
             if own and not waiting:
                 waiting.extend(other for other in known if ":" in other and other not in closure)
         return closure
+
+    def _of_others(self, found: Any, new: "list[str]") -> "str | None":
+        """Return a submodule that the cell may use, and that was loaded by a cell above which did not load its package.
+
+        A module's Version is its name: what else was imported of its package shows in no variable.
+        """
+        for name in new:
+            self._loaded_by.setdefault(name, self._count)
+        for name in (found.loads | found.late) if self._loaded_by else ():
+            value = self._namespace.get(name)
+            todo = [name_of_module(value)] if isinstance(value, types.ModuleType) else []
+            while todo:
+                package = todo.pop()
+                for word in found.words:
+                    inner = "%s.%s" % (package, word)
+                    cell = self._loaded_by.get(inner)
+                    if cell is None:
+                        continue
+                    if cell not in (self._count, self._loaded_by.get(package)) and inner not in found.imports:
+                        return inner
+                    todo.append(inner)
+        return None
 
     def _walk(self, walked: "set[str]", bound: "dict[str, Any]", *, whole: bool) -> "dict[str, Any]":
         extra = {name: bound[name] for name in walked if ":" in name and name not in self._namespace}
@@ -374,6 +425,9 @@ class Tracer:
     ) -> None:
         """Find effects on libraries: of the cell's own code, and of functions of the notebook that it can reach."""
         self._calls.components = components
+        self._calls.imported |= found.imports | {
+            name_of_module(value) for value in self._bound().values() if isinstance(value, types.ModuleType)
+        }
         effects = list(found.calls)
         for inner in found.inner.values():
             effects.extend(inner)
@@ -557,6 +611,24 @@ def start(shell: Any, wishes: "dict[str, Any]") -> Tracer:
     effects = Effects(shell, wishes["project"], wishes.get("ignored", []))
     effects.install()
     return Tracer(shell, effects, wishes["project"])
+
+
+def _texts(value: Any, deep: int = 0) -> "list[str]":
+    """Return some of the texts that a value holds, or that a function has for defaults."""
+    if type(value) is str:
+        return [value]
+    inner: list[Any] = []
+    if type(value) is dict:
+        inner = list(value.values())
+    elif type(value) in (list, tuple, set, frozenset):
+        inner = list(value)
+    elif type(value) is types.FunctionType:
+        inner = [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
+    elif isinstance(value, type) and value.__module__ == "__main__":
+        inner = list(type.__getattribute__(value, "__dict__").values())
+    if deep > _DEEPEST_TEXTS or len(inner) > _MOST_TEXTS:
+        return []
+    return [text for part in inner for text in _texts(part, deep + 1)]
 
 
 def _loads_first(imports: "Iterable[str]", new: "Iterable[str]") -> bool:

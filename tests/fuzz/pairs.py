@@ -43,7 +43,7 @@ class Pair:
     def libraries(self) -> tuple[str, ...]:
         """The libraries that it needs and that are not there wherever the tests are run."""
         sources = (*self.before, *self.after)
-        return tuple(name for name in ("sklearn", "scipy") if any(name in source for source in sources))
+        return tuple(name for name in ("sklearn", "scipy", "PIL") if any(name in source for source in sources))
 
     def versions(self, rung: str) -> list[Version]:
         """Return the project before and after the edit, with what the chain rung must be told."""
@@ -2915,6 +2915,190 @@ NOTICING = (
             "import keyword\nprint(keyword.softkwlist)",
         ],
         {1: "put('b')"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "future import of a cell above",
+        ["from __future__ import annotations", "def f(a: int): pass", "print(f.__annotations__)"],
+        {0: "x = 1"},
+        rerun=[0, 1, 2],
+    ),
+    edit(
+        "future import, a cell below touched",
+        ["from __future__ import annotations", "def f(a: int): pass", "print(f.__annotations__)"],
+        {1: "def f(a: int): pass\nx = 1"},
+    ),
+    edit(
+        "submodule that another cell has loaded",
+        ["import xml", "import xml.dom.minidom", "print(xml.dom.minidom.parseString('<a/>').documentElement.tagName)"],
+        {1: "y = 1"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "import that enables something elsewhere",
+        [
+            "import sys, types\nfor n in ('fz', 'fz.enable_more'):\n    sys.modules[n] = types.ModuleType(n)\nsys.modules['fz'].enable_more = 1",
+            "from fz import enable_more",
+            "x = 1",
+        ],
+        {1: "y = 1"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "text of a query in a dict",
+        [
+            "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})",
+            "limit = 1",
+            "q = {'q': 'a > @limit'}",
+            "print(len(df.query(q['q'])))",
+        ],
+        {1: "limit = 2"},
+        rerun=[1, 3],
+    ),
+    edit(
+        "text of a query that the cell reads",
+        [
+            "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})",
+            "limit = 1",
+            "q = ''.join(['a > ', chr(64), 'limit'])\nprint(len(df.query(q)))",
+        ],
+        {1: "limit = 2"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "text of a query as a default",
+        [
+            "import pandas as pd\ndf = pd.DataFrame({'a': [1, 2, 3]})",
+            "limit = 1",
+            "def pick(df, q='a > @limit'):\n    return df.query(q, level=1)",
+            "print(len(pick(df)))",
+        ],
+        {1: "limit = 2"},
+    ),
+    edit(
+        "iterator of numpy that writes",
+        ["import numpy as np\nbig = 'x' * 90000\na = np.zeros(3)", "f = a.flat", "f[0] = 1", "print(a[0])"],
+        {2: "f[0] = 2"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "image that shows an array",
+        [
+            "import numpy as np\nfrom PIL import Image\nbig = 'x' * 90000\na = np.zeros((4, 4), dtype='uint8')",
+            "im = Image.fromarray(a)",
+            "a[0, 0] = 9",
+            "print(im.getpixel((0, 0)))",
+        ],
+        {2: "a[0, 0] = 8"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "pixels of an image",
+        [
+            "from PIL import Image\nbig = 'x' * 90000\nim = Image.new('L', (4, 4))",
+            "px = im.load()",
+            "px[0, 0] = 9",
+            "print(im.getpixel((0, 0)))",
+        ],
+        {2: "px[0, 0] = 8"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "tree that shows an array",
+        [
+            "import numpy as np\nfrom scipy.spatial import KDTree\na = np.zeros((4, 2))",
+            "t = KDTree(a)",
+            "a[0] = 9",
+            "print(t.query([9, 9])[0])",
+        ],
+        {2: "a[0] = 8"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "output by its number",
+        ["1 + 1", "print(_1)"],
+        {0: "1 + 2"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "memory made writable beneath frames",
+        [
+            "import pandas as pd\nbig = 'x' * 90000\ns = pd.Series([1, 2, 3])",
+            "s2 = s[:]",
+            "v = s.to_numpy()\nv.flags.writeable = True\nv[0] = 9",
+            "print(s2.tolist())",
+        ],
+        {2: "v = s.to_numpy()\nv.flags.writeable = True\nv[0] = 8"},
+    ),
+    edit(
+        "tests that are looked for among the names",
+        [
+            "import unittest\nbig = 'x' * 90000\ndef f(): return 1",
+            "class T(unittest.TestCase):\n    def test_f(self): self.assertEqual(f(), 1)",
+            "r = unittest.main(argv=['x'], exit=False, verbosity=0).result\nassert r.wasSuccessful()",
+        ],
+        {0: "import unittest\nbig = 'x' * 90000\ndef f(): return 2"},
+    ),
+    edit(
+        "context of decimal by a name",
+        [
+            "from decimal import Decimal, getcontext\nimport time\ntime.sleep(0.3)\nctx = getcontext()",
+            "ctx.prec = 5",
+            "print(Decimal(1) / 3)",
+        ],
+        {1: "ctx.prec = 6"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "list of a library by its name",
+        ["from keyword import softkwlist\nsoftkwlist.append('a')", "import keyword\nprint(keyword.softkwlist)"],
+        {0: "from keyword import softkwlist\nsoftkwlist.append('b')"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "dictionary of a library by another name",
+        ["import keyword\nkw = keyword.softkwlist", "kw.append('a')", "print(keyword.softkwlist)"],
+        {1: "kw.append('b')"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "item of a dictionary of a library",
+        [
+            "from mimetypes import types_map\nbig = 'x' * 90000",
+            "types_map['.fz'] = 'a'",
+            "import mimetypes\nprint(mimetypes.types_map['.fz'])",
+        ],
+        {1: "types_map['.fz'] = 'b'"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "types that annotations name",
+        ["import typing\nFoo = int", "def f(x: 'Foo'): pass", "print(typing.get_type_hints(f))"],
+        {0: "import typing\nFoo = str"},
+    ),
+    edit(
+        "frequency of a shared index",
+        [
+            "import pandas as pd\nix = pd.date_range('2020', periods=3)\ndf = pd.DataFrame({'a': 1}, index=ix)",
+            "ix.freq = None",
+            "print(df.index.freq)",
+        ],
+        {1: "ix.freq = 'D'"},
+    ),
+    edit(
+        "permissions of a file",
+        [
+            "import pathlib, os\np = pathlib.Path('fz.txt')\np.write_text('a')",
+            "p.chmod(0o444)",
+            "print(oct(p.stat().st_mode))",
+        ],
+        {1: "p.chmod(0o755)"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "action at the end of an object",
+        ["import weakref\nclass A: pass", "o = A()\nf = weakref.finalize(o, print, 'a')", "o = None"],
+        {1: "o = A()\nf = weakref.finalize(o, print, 'b')"},
         rerun=[1, 2],
     ),
     edit(
