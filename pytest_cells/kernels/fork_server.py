@@ -87,12 +87,15 @@ def server_kind(
 ) -> ServerKind | None:
     """Return the kind of server that can fork a kernel, or None where only an ordinary start gives the same.
 
-    That is so for other kernels, commands and systems, and for hash seeds that are to differ in every process.
+    That is so for other kernels, commands and systems, for hash seeds that are to differ in every process, and where a
+    folder has settings for matplotlib, which reads them when it is imported, and the server may have preloaded it.
     """
     command = choice.forkable
     if command is None or environment.get("PYTHONHASHSEED", "random") == "random":
         return None
     if any(RANDOM_HASHES.match(option) for option in command[1:]):
+        return None
+    if preload and (cwd / "matplotlibrc").exists():
         return None
     places = environment["PYTHONPATH"].split(os.pathsep) if environment.get("PYTHONPATH") else []
     relative = any(not Path(place).is_absolute() for place in places)  # an empty one is the working directory

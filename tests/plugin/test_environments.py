@@ -169,3 +169,15 @@ def test_damaged_description(install, run, cells_project):
     install("cells_unrelated", "1.0")
     told, _ = run("x = 1")
     assert [("ok", "changed: the Python environment")] == told
+
+
+def test_settings_of_matplotlib_in_a_folder(cells_project):
+    """A kernel whose folder has a `matplotlibrc` reads it, also where the fork server has preloaded matplotlib."""
+    pytest.importorskip("matplotlib")
+    cells_project.file("pytest.ini", "[pytest]\ncells_preload = matplotlib\n")
+    cells_project.file("sub/matplotlibrc", "lines.linewidth: 3\n")
+    source = "import matplotlib\nassert matplotlib.rcParams['lines.linewidth'] == {}"
+    cells_project.notebook("nb.ipynb", source.format(1.5))
+    cells_project.notebook("sub/nb.ipynb", source.format(3))
+    result = cells_project.run()
+    assert (["ok"], ["ok"]) == (result.statuses("nb.ipynb"), result.statuses("sub/nb.ipynb"))
