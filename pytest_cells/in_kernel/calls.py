@@ -10,6 +10,7 @@ import types
 from typing import Any
 
 from . import names as reading
+from .classes import module_of
 from .unsteady import deepest, name_of_module, text_of
 
 _LIBRARY_HELD = frozenset({"logging"})
@@ -28,10 +29,15 @@ class Calls:
 
     def __init__(self, namespace: "dict[str, Any]", modules: Any, effects: Any) -> None:
         self._namespace, self._modules, self._effects = namespace, modules, effects
-        self.components: dict[str, Any] = {}
-        """Those around the cell that is judged."""
-        self.imported: set[str] = set()
+        self._components: dict[str, Any] = {}
+        self._imported: set[str] = set()
         """Modules whose names stand in what the notebook imports, so far."""
+        self._held: dict[int, str] = {}
+        """What these hold that could be changed: the place of each by its id."""
+
+    def begin(self, components: "dict[str, Any]", imported: "set[str]") -> None:
+        """Judge another cell: the components around it, and the modules that it and the notebook's names stand for."""
+        self._components, self._imported, self._held = components, self._imported | imported, {}
 
     def effect_of(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None" = None) -> "str | None":
         """Return what calling or storing into a path may do beside what is observed, or None for nothing."""
@@ -93,7 +99,7 @@ class Calls:
 
     def _reaches(self, name: str, shown: str) -> "str | None":
         """Return what a call of the notebook's own object may do to the modules that the object holds."""
-        component = self.components.get(name)
+        component = self._components.get(name)
         for module in sorted(component.modules) if component is not None else ():
             if module not in self._modules.names and reading.HARMLESS.get(module, ()) is not None:
                 return "it calls %s, which holds the module %s" % (shown, module)
@@ -124,14 +130,16 @@ class Calls:
 
     def _home_of(self, value: Any) -> "str | None":
         """Return the module of a library that holds the very object, of those that the notebook has named."""
-        if not isinstance(value, _CONTAINERS) and not getattr(type(value), "__module__", "").startswith("decimal"):
+        if not isinstance(value, _CONTAINERS) and text_of(module_of(type(value))) != "decimal":
             return None
-        for name in self.imported:
-            members = getattr(sys.modules.get(name), "__dict__", {})
-            if name not in self._modules.names and id(value) in map(id, list(members.values())):
-                settable = any((name, key) in _SETTABLE for key, held in list(members.items()) if held is value)
-                return None if settable else name
-        return None
+        if not self._held:
+            self._held = {id(self): ""}
+            for name in self._imported - self._modules.names.keys():
+                for held in list(getattr(sys.modules.get(name), "__dict__", {}).values()):
+                    self._held.setdefault(id(held), name)
+            for name, key in _SETTABLE:
+                self._held.pop(id(getattr(sys.modules.get(name), "__dict__", {}).get(key)), None)
+        return self._held.get(id(value))
 
     def _standing(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "tuple[Any, str]":
         """Return what a path stands for, None for nothing in a module, and the module that holds it, if one does."""
@@ -165,7 +173,7 @@ class Calls:
         else:
             if self._home_of(value) is not None:
                 return told
-            component = self.components.get(path[0]) if variables is None else None
+            component = self._components.get(path[0]) if variables is None else None
             return told if component is not None and component.modules else None
         name = deepest(name, rest)
         if name in self._modules.names:

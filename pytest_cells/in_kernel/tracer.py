@@ -382,7 +382,8 @@ class Tracer:
     def _of_others(self, found: Any, new: "list[str]") -> "str | None":
         """Return a submodule that the cell may use, and that was loaded by a cell above which did not load its package.
 
-        A module's Version is its name: what else was imported of its package shows in no variable.
+        A module's Version is its name: what else was imported of its package shows in no variable. Packages that load
+        what they are asked for (`__getattr__`, as scipy has) give it to whoever asks.
         """
         for name in new:
             self._loaded_by.setdefault(name, self._count)
@@ -391,12 +392,14 @@ class Tracer:
             todo = [name_of_module(value)] if isinstance(value, types.ModuleType) else []
             while todo:
                 package = todo.pop()
+                asks = "__getattr__" in getattr(sys.modules.get(package), "__dict__", {})
                 for word in found.words:
                     inner = "%s.%s" % (package, word)
                     cell = self._loaded_by.get(inner)
                     if cell is None:
                         continue
-                    if cell not in (self._count, self._loaded_by.get(package)) and inner not in found.imports:
+                    here = asks or inner in found.imports or cell in (self._count, self._loaded_by.get(package))
+                    if not here:
                         return inner
                     todo.append(inner)
         return None
@@ -424,10 +427,8 @@ class Tracer:
         self, found: Any, touched: "set[str]", components: "dict[str, Any]", record: "dict[str, Any]"
     ) -> None:
         """Find effects on libraries: of the cell's own code, and of functions of the notebook that it can reach."""
-        self._calls.components = components
-        self._calls.imported |= found.imports | {
-            name_of_module(value) for value in self._bound().values() if isinstance(value, types.ModuleType)
-        }
+        modules = {name_of_module(value) for value in self._namespace.values() if isinstance(value, types.ModuleType)}
+        self._calls.begin(components, found.imports | modules)
         effects = list(found.calls)
         for inner in found.inner.values():
             effects.extend(inner)

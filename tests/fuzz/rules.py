@@ -448,13 +448,7 @@ NAMES = (
         "Lists, dicts and contexts that a library holds and that a variable names",
         "the objects of the modules that the notebook has imported",
         CHAIN,
-        (
-            Change(
-                "calls.py",
-                "            if name not in self._modules.names and id(value) in map",
-                "            if False and id(value) in map",
-            ),
-        ),
+        (Change("calls.py", "        return self._held.get(id(value))", "        return None"),),
         (
             "list of a library by its name",
             "dictionary of a library by another name",

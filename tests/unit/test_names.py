@@ -119,13 +119,13 @@ def test_a_url_in_text_is_no_address():
 @pytest.mark.parametrize(
     ("source", "calls"),
     [
-        ("plt.plot(x)", [("plt", "plot"), ("&", "x")]),
+        ("plt.plot(x)", [("plt", "plot"), ("&", "x"), ("&=", "x")]),
         ("plt.plot(1, key=a.b)", [("plt", "plot"), ("&", "a", "b"), ("&=", "a", "b")]),
         ("print(a.b)", [("print",), ("&", "a", "b")]),
         ("list.sort(a.b)", [("list", "sort"), ("&", "a", "b"), ("&=", "a", "b")]),
         ("list(map(a.b, [1]))", [("list",), ("&", "a", "b")]),
         ("partial(a.b, 7)()", [("partial",), ("&", "a", "b")]),
-        ("(lambda s: s.b(7))(a)", [("&", "a")]),
+        ("(lambda s: s.b(7))(a)", [("&", "a"), ("&=", "a")]),
         ("(s := a).b(7)", [("a", "b")]),
         ("getattr(a, 'b')(7)", [("a", "b"), ("&", "a")]),
         ("getattr(a, word)(7)", [("a", "?"), ("&", "a"), ("&", "word")]),
@@ -143,7 +143,7 @@ def test_a_url_in_text_is_no_address():
         ("f()", [("f",)]),
         ("x.g().h()", [("x", "g", "h")]),
         ("@lib.decorator\ndef f(): pass", [("lib", "decorator")]),
-        ("setattr(a, 'b', 1)", [("=", "a", "?"), ("setattr",), ("&", "a")]),
+        ("setattr(a, 'b', 1)", [("=", "a", "?"), ("setattr",), ("&", "a"), ("&=", "a")]),
         ("[print(x) for x in y]", [("print",), ("&", "x")]),
         ("await a.b()", [("a", "b")]),
         ("c and a.b()", [("a", "b")]),
@@ -158,7 +158,10 @@ def test_effects(source, calls):
 def test_effects_inside_functions():
     """What a function does for its effect is told by the function's name."""
     found = names("def f(x):\n    lib.call(x)\n    y = lib.other(x)\n    lib.a.b = 3\ng = lambda: lib.third()")
-    assert {"f": [("lib", "call"), ("&", "x"), ("=", "lib", "a", "b")], "<lambda>": [("lib", "third")]} == found.inner
+    assert {
+        "f": [("lib", "call"), ("&", "x"), ("&=", "x"), ("=", "lib", "a", "b")],
+        "<lambda>": [("lib", "third")],
+    } == found.inner
 
 
 @pytest.mark.parametrize(
