@@ -245,8 +245,8 @@ class NotebookRun:
                 return None
             self.walk.set_skipped(cell, skipped=False)
             hit = Cached().setup(run)
-        except CellsError:
-            return None  # `evaluate` tells it
+        except Exception:  # a hook of the user's, or ours: `evaluate` tells it
+            return None
         if hit is None:
             return None
         self.last_bases = ()

@@ -93,3 +93,21 @@ def test_only_the_runner_is_left_out(cells_project):
         edited.statuses("a.ipynb"),
         edited.statuses("b.ipynb"),
     )
+
+
+def test_hooks_that_fail(cells_project):
+    """An error of a conftest's hook is the cell's, also where the cell might have been taken at once."""
+    cells_project.file(
+        "conftest.py",
+        "def pytest_cells_setup_code(notebook):\n    if notebook.path.name == 'b.ipynb':\n"
+        "        raise RuntimeError('no setup here')\n",
+    )
+    cells_project.notebook("a.ipynb", *CELLS)
+    cells_project.notebook("b.ipynb", *CELLS)
+    result = cells_project.run(*ALONE)
+    assert (["ok"] * 4, ["error"] * 4) == (
+        result.statuses("a.ipynb"),
+        result.statuses("b.ipynb"),
+    )
+    assert "RuntimeError: no setup here" in result.stdout
+    assert "INTERNALERROR" not in result.stdout
