@@ -207,8 +207,7 @@ class NotebookRun:
         except CellInterrupted as stop:
             run.outcome = stop.outcome
             assert stop.outcome.error is not None
-            spent_ms = (time.monotonic() - began) * 1000
-            result = msgspec.structs.replace(run.failure(stop.outcome.error), duration_ms=round(spent_ms, 3))
+            result = _lasted(run.failure(stop.outcome.error), began)
             self.session.interrupted = self._facts(run, result, before)
             raise
         except PrerequisiteSkipped as skipped:
@@ -224,8 +223,7 @@ class NotebookRun:
             self.blocked = (cell, "failed")
         if run.outcome is not None and self._first_miss is None:
             self._first_miss = cell.label
-        spent_ms = (time.monotonic() - began) * 1000
-        return self._facts(run, msgspec.structs.replace(result, duration_ms=round(spent_ms, 3)), before)
+        return self._facts(run, _lasted(result, began), before)
 
     def take_hit(self, cell: Cell) -> CellFacts | None:
         """Take a cell from the cache where nobody else has a say and no kernel is needed to know; None otherwise.
@@ -250,8 +248,7 @@ class NotebookRun:
         if hit is None:
             return None
         self.last_bases = ()
-        spent_ms = (time.monotonic() - began) * 1000
-        return self._facts(run, msgspec.structs.replace(hit.result, duration_ms=round(spent_ms, 3)), before)
+        return self._facts(run, _lasted(hit.result, began), before)
 
     def skip(self, cell: Cell, reason: str) -> CellFacts:
         """Note that somebody else decided not to run a cell: it is not replayed for others either."""
@@ -491,6 +488,11 @@ class NotebookRun:
         new = sorted(self.live.replayed - self._told_replayed)
         self._told_replayed.update(new)
         return [self.notebook.cells[index].id for index in new]
+
+
+def _lasted(result: CellResult, began: float) -> CellResult:
+    """Return a result with the time since `began`, of the monotonic clock, as its duration."""
+    return msgspec.structs.replace(result, duration_ms=round((time.monotonic() - began) * 1000, 3))
 
 
 def _raised(error: Exception) -> CellError:

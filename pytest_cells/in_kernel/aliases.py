@@ -44,8 +44,8 @@ _MACHINERY = frozenset(
 _dereference: Any = weakref.ReferenceType.__call__
 
 _LEAF, _THROUGH, _ON, _STOP, _A_MODULE, _A_FUNCTION, _A_CLASS = range(7)
-_SOME_CODE, _A_GENERATOR, _A_FRAME, _A_REFERENCE, _A_PROXY, _ARRAY, _OF_MODULE, _A_BUILTIN, _RANDOM = range(7, 16)
-_A_HOLDER, _UNKNOWN = 16, 17
+_SOME_CODE, _A_GENERATOR, _A_FRAME, _A_REFERENCE, _UNKNOWN, _ARRAY, _OF_MODULE, _A_BUILTIN, _RANDOM = range(7, 16)
+_A_HOLDER = 16
 _HOLDERS = {
     ("numpy", "flatiter"): "base",
     ("numpy", "nditer"): "operands",
@@ -62,8 +62,8 @@ _WAYS = {
     id(types.CoroutineType): _A_GENERATOR,
     id(types.AsyncGeneratorType): _A_GENERATOR,
     id(types.FrameType): _A_FRAME,
-    id(weakref.ProxyType): _A_PROXY,
-    id(weakref.CallableProxyType): _A_PROXY,
+    id(weakref.ProxyType): _UNKNOWN,
+    id(weakref.CallableProxyType): _UNKNOWN,
     id(type(NotImplemented)): _LEAF,
     id(SLOT): _LEAF,
     id(GETSET): _LEAF,
@@ -214,7 +214,7 @@ class Aliases:
         elif way == _A_REFERENCE:
             self._walk.touch(item)
             return [_dereference(item), *_referents(item)]
-        elif way == _A_PROXY:  # what it stands for cannot be asked
+        elif way == _UNKNOWN:  # what it stands for, or holds, cannot be asked
             self._walk.touch(item)
             self._walk.unproven.add(self._walk.number)
         elif way == _RANDOM:
@@ -230,9 +230,6 @@ class Aliases:
             self._walk.touch(item)
             kind = type(item)
             return [getattr(item, _HOLDERS[text_of(module_of(kind)), name_of(kind)]), *_referents(item)]
-        elif way == _UNKNOWN:
-            self._walk.touch(item)
-            self._walk.unproven.add(self._walk.number)
         elif way == _ARRAY:
             return arrays.close(self._walk, item)
         elif way == _OF_MODULE:

@@ -32,12 +32,12 @@ class Calls:
         self._components: dict[str, Any] = {}
         self._imported: set[str] = set()
         """Modules whose names stand in what the notebook imports, so far."""
-        self._held: dict[int, str] = {}
-        """What these hold that could be changed: the place of each by its id."""
+        self._held: dict[int, str] | None = None
+        """Which of these holds what, by its id; None until the cell asks."""
 
     def begin(self, components: "dict[str, Any]", imported: "set[str]") -> None:
         """Judge another cell: the components around it, and the modules that it and the notebook's names stand for."""
-        self._components, self._imported, self._held = components, self._imported | imported, {}
+        self._components, self._imported, self._held = components, self._imported | imported, None
 
     def effect_of(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None" = None) -> "str | None":
         """Return what calling or storing into a path may do beside what is observed, or None for nothing."""
@@ -132,8 +132,8 @@ class Calls:
         """Return the module of a library that holds the very object, of those that the notebook has named."""
         if not isinstance(value, _CONTAINERS) and text_of(module_of(type(value))) != "decimal":
             return None
-        if not self._held:
-            self._held = {id(self): ""}
+        if self._held is None:
+            self._held = {}
             for name in self._imported - self._modules.names.keys():
                 for held in list(getattr(sys.modules.get(name), "__dict__", {}).values()):
                     self._held.setdefault(id(held), name)

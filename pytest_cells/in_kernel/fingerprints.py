@@ -474,10 +474,7 @@ class _Walk:
         while len(stack) > bottom:
             item = stack.pop()
             kind = type(item)
-            handler = handlers.get(id(kind))
-            if handler is None:
-                self.keep.append(kind)
-                handler = handlers[id(kind)] = self._plan(kind)
+            handler = handlers.get(id(kind)) or self.planned(kind)
             handler(item)
             steps += 1
             if not steps & 127:
@@ -667,6 +664,12 @@ class _Walk:
             self.push(inside[:1])
 
     # ------------------------------------------------------------------------------------------------- other objects
+
+    def planned(self, kind: Any) -> "Callable[[Any], None]":
+        """Find how instances of a type are written, once, and return it."""
+        self.keep.append(kind)
+        handler = self.handlers[id(kind)] = self._plan(kind)
+        return handler
 
     def _plan(self, kind: Any) -> "Callable[[Any], None]":
         """Return how instances of a type are written."""

@@ -298,7 +298,7 @@ def _inner_names(found: Names, scopes: "symtable.SymbolTable | None", tree: ast.
             elif isinstance(part, ast.Global):
                 found.inner_stores.update(part.names)
     found.loads |= found.late
-    found.dynamic.extend(sorted(name for name in found.late if name in DYNAMIC or _OUTPUT.match(name)))
+    found.dynamic.extend(sorted(filter(_is_dynamic, found.late)))
 
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -470,9 +470,9 @@ class _Reader:
     # -- parts ---------------------------------------------------------------------------------------------
 
     def load(self, name: str, defined: "set[str]") -> None:
-        if name not in defined and (name in DYNAMIC or _OUTPUT.match(name)):
-            self.found.dynamic.append(name)
         if name not in defined:
+            if _is_dynamic(name):
+                self.found.dynamic.append(name)
             self.found.loads.add(name)
 
     def store(self, name: str, defined: "set[str]") -> "set[str]":
@@ -579,16 +579,16 @@ class _Reader:
         if isinstance(node, ast.Attribute):
             if node.attr in CLOCKS:
                 self.found.volatile.append("the clock (%s)" % node.attr)
-            if node.attr in DYNAMIC:
-                self.found.dynamic.append(node.attr)
-            self.reaches_main(node)
+            self.reaches(node)
             if node.attr == "_data" and "environ" in dotted(node.value):
                 self.found.volatile.append("what is beneath os.environ")
         elif isinstance(node, ast.Constant):
             self.constant(node.value)
 
-    def reaches_main(self, node: ast.Attribute) -> None:
-        """Note functions that execute texts with the notebook's names, or look for tests among these."""
+    def reaches(self, node: ast.Attribute) -> None:
+        """Note attributes by which code reaches names that do not stand in it: in texts, or as tests among them."""
+        if node.attr in DYNAMIC:
+            self.found.dynamic.append(node.attr)
         path = dotted(node)
         if path == ("unittest", "main") or (path[:1] and path[0] in _READS_MAIN and path[-1] != "default_timer"):
             self.found.dynamic.append(".".join(path))
@@ -705,9 +705,7 @@ class _Reader:
         elif isinstance(node, ast.Attribute):
             if node.attr in CLOCKS:
                 effects.append(("?clock",))
-            if node.attr in DYNAMIC:
-                self.found.dynamic.append(node.attr)
-            self.reaches_main(node)
+            self.reaches(node)
         elif isinstance(node, ast.Constant):
             self.constant(node.value)
 
@@ -728,6 +726,11 @@ class _Reader:
                     self.noted(inside)
                     if isinstance(inside, ast.Expr):
                         self.dropped(inside.value)
+
+
+def _is_dynamic(name: str) -> bool:
+    """Tell whether code that loads a name reaches others by it, or what came before."""
+    return name in DYNAMIC or _OUTPUT.match(name) is not None
 
 
 def _changes_others(module: str, name: str) -> bool:
@@ -784,19 +787,16 @@ def _may_change(node: ast.Call) -> "list[tuple[str, ...]]":
     """Return the paths of what stands in modules and is handed on in a call that may change it."""
     if isinstance(node.func, ast.Name) and (node.func.id in PURE_BUILTINS or node.func.id == "display"):
         return []
-    parts = [*node.args, *(keyword.value for keyword in node.keywords)]
-    return [
-        (CHANGED, *path) for part in parts if isinstance(part, (ast.Name, ast.Attribute)) and (path := dotted(part))
-    ]
+    return [(CHANGED, *path) for path in _arguments(node)]
 
 
 def _references(node: ast.Call) -> "list[tuple[str, ...]]":
     """Return the paths of what is handed on in a call, as it is: a function or module may be used for its effect."""
-    found = []
-    for call in ast.walk(node):
-        if isinstance(call, ast.Call):
-            for part in [*call.args, *(keyword.value for keyword in call.keywords)]:
-                path = dotted(part) if isinstance(part, (ast.Name, ast.Attribute)) else ()
-                if path:
-                    found.append((REFERENCE, *path))
-    return found
+    calls = [call for call in ast.walk(node) if isinstance(call, ast.Call)]
+    return [(REFERENCE, *path) for call in calls for path in _arguments(call)]
+
+
+def _arguments(call: ast.Call) -> "list[tuple[str, ...]]":
+    """Return the paths of arguments that are plain names, or attributes of such."""
+    parts = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return [path for part in parts if isinstance(part, (ast.Name, ast.Attribute)) and (path := dotted(part))]

@@ -140,10 +140,7 @@ def _dicts(walk: Any, items: Any) -> None:
 def _instances(walk: Any, items: Any) -> bool:
     """Write many plain instances of one class at once."""
     kind = type(items[0])
-    handler = walk.handlers.get(id(kind))
-    if handler is None:
-        walk.keep.append(kind)
-        handler = walk.handlers[id(kind)] = walk._plan(kind)
+    handler = walk.handlers.get(id(kind)) or walk.planned(kind)
     layout = getattr(handler, "__self__", None)
     if type(layout) is not Layout or not layout.only_attributes or layout.unchanged:
         return False
@@ -162,7 +159,7 @@ def _instances(walk: Any, items: Any) -> bool:
 
 
 def write_tuple(walk: Any, item: Any) -> None:
-    """Write a tuple: its items are not told from those of an equal one."""
+    """Write a tuple."""
     walk.out.append(b"(")
     write_items(walk, item)
 

@@ -155,7 +155,9 @@ class Tracer:
             record["barrier"].append("it may register something with a library that it is the first to import")
         if self._writes_through and "pandas" in sys.modules:
             record["barrier"].append("it may write into memory that frames share")
-        if other := self._of_others(found, record["modules"]):
+        for name in record["modules"]:
+            self._loaded_by.setdefault(name, self._count)
+        if other := self._of_others(found):
             record["barrier"].append("it uses %s, which another cell has loaded" % other)
         before = self._known
         self._modules.look()
@@ -351,8 +353,7 @@ class Tracer:
         waiting += list((found.loads | found.late | found.deletes | found.inner_stores) - found.overwritten)
         waiting += found.inner_stores
         for name in found.overwritten if self._asks_texts else ():
-            for text in _texts(self._namespace.get(name)):
-                waiting.extend(names_in_text(text))
+            waiting.extend(self._named_in_texts(name))
         for code in self._executed.codes():
             waiting.extend(self._walker.codes.facts(code).reads)
         closure: set[str] = set()
@@ -361,12 +362,7 @@ class Tracer:
             name = waiting.pop()
             if name not in closure:
                 closure.add(name)
-                value = self._namespace.get(name)
-                if type(value) is str:
-                    waiting.extend(names_in_text(value))
-                elif self._asks_texts:
-                    for text in _texts(value):
-                        waiting.extend(names_in_text(text))
+                waiting.extend(self._named_in_texts(name))
                 component = known.get(name)
                 if component is not None:
                     waiting.extend(component.names)
@@ -379,14 +375,19 @@ class Tracer:
                 waiting.extend(other for other in known if ":" in other and other not in closure)
         return closure
 
-    def _of_others(self, found: Any, new: "list[str]") -> "str | None":
+    def _named_in_texts(self, name: str) -> "set[str]":
+        """Return the variables that libraries may look for because of texts that a variable holds."""
+        value = self._namespace.get(name)
+        if self._asks_texts:
+            return {word for text in _texts(value) for word in names_in_text(text)}
+        return names_in_text(value) if type(value) is str else set()
+
+    def _of_others(self, found: Any) -> "str | None":
         """Return a submodule that the cell may use, and that was loaded by a cell above which did not load its package.
 
         A module's Version is its name: what else was imported of its package shows in no variable. Packages that load
         what they are asked for (`__getattr__`, as scipy has) give it to whoever asks.
         """
-        for name in new:
-            self._loaded_by.setdefault(name, self._count)
         for name in (found.loads | found.late) if self._loaded_by else ():
             value = self._namespace.get(name)
             todo = [name_of_module(value)] if isinstance(value, types.ModuleType) else []

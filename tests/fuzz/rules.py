@@ -353,7 +353,13 @@ NAMES = (
         "Texts in containers, defaults and classes, where a cell so far calls ``query`` or ``eval``",
         "the values of the names that the cell may reach, some levels deep",
         "texts that are put together are not seen",
-        (Change("tracer.py", "                elif self._asks_texts:", "                elif False:"),),
+        (
+            Change(
+                "tracer.py",
+                "        if self._asks_texts:\n            return {",
+                "        if False:\n            return {",
+            ),
+        ),
         ("text of a query in a dict", "text of a query as a default"),
     ),
     Rule(
