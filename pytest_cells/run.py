@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +37,7 @@ from pytest_cells.live import LiveKernel
 from pytest_cells.model import Cell, CellError, KernelIdentity, Notebook, Outcome, Status
 from pytest_cells.plan import NOTHING_STORED, Hit, Run
 from pytest_cells.report import CellFacts, CellResult, ErrorReport, KernelFacts, LargeArtifactWarning
+from pytest_cells.tracing import whole
 from pytest_cells.tracing.kernel import TracedKernel
 from pytest_cells.tracing.rung import TracesRung
 from pytest_cells.tracing.walk import TraceWalk
@@ -42,6 +45,10 @@ from pytest_cells.walk import Walk
 
 if TYPE_CHECKING:
     from pytest_cells.session import Session
+
+
+MOMENT_S = 1.0
+"""How long what was seen at one look at a whole notebook is believed."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +127,14 @@ class NotebookRun:
         """How long the cells took when they were executed, as far as that is known."""
         self._postponed: list[Callable[[], None]] = []
         self._store_notes: list[str] = []
+        self._cached: set[int] = set()
+        """Cells that were reported as cached."""
+        self._asked: Version | None = None
+        """What decides about the whole notebook, in one digest, where nobody but us has a say in it."""
+        self._known: list[whole.KnownHit] | None = None
+        """What is told of each cell, where it is known at one look that all are cached."""
+        self._looked_at = 0.0
+        """When that was looked at, by the monotonic clock."""
 
     def _open(self) -> None:
         """Find out what the notebook runs in. Raises KernelError; done at the first cell, not at collection."""
@@ -143,9 +158,22 @@ class NotebookRun:
         self._added: list[Lifecycle] = _flat(self.hooks.pytest_cells_lifecycles(notebook=self.notebook))
         self._evaluator: Evaluator[CellRun, CellResult] = Evaluator(built_in(self._added), self._execute)
         self.live.begin()
-        before = self.store.get_record(self.notebook.name) if self.store else None
-        self._before = before or NotebookRecord({})
+        self._look_at_whole()
         self._opened = True
+
+    def _look_at_whole(self) -> None:
+        """Find out whether the whole notebook can be taken from the cache at one look."""
+        cache, walk = self.settings.cache, self.walk
+        if self.store is None or cache.force or cache.audit or not isinstance(walk, TraceWalk):
+            return
+        if walk.skipped or not self.notebook.cells:
+            return
+        having_a_say = ("lifecycles", "key_material", "output_filters", "setup_code")
+        if any(getattr(self.hooks, f"pytest_cells_{name}").get_hookimpls() for name in having_a_say):
+            return
+        self._asked = whole.asked_of(self.notebook, self._identity, self.settings, self._marks)
+        self._known = whole.find(self.store, walk, self._asked)
+        self._looked_at = time.monotonic()
 
     def _build_rung(self, executor: Executor, setup_codes: list[str]) -> ChainRung | TracesRung:
         """Return what decides for this notebook: traces where its cells can be observed, else the chain."""
@@ -185,6 +213,12 @@ class NotebookRun:
         """The notebook's kernel."""
         return self.rung.live
 
+    @cached_property
+    def _before(self) -> NotebookRecord:
+        """What is remembered of the notebook's cells, read when it is needed first."""
+        found = self.store.get_record(self.notebook.name) if self.store else None
+        return found or NotebookRecord({})
+
     # -- one cell ------------------------------------------------------------------------------------------
 
     def evaluate(self, cell: Cell) -> CellFacts:
@@ -200,8 +234,7 @@ class NotebookRun:
         self.last_bases = ()
         try:
             self._open()
-            self.walk.set_skipped(cell, skipped=cell.directives.skip is not None)
-            result = self._evaluator.evaluate(run)
+            result = self._known_result(run) or self._evaluated(run)
             if run.outcome is None and result.status != "cached" and self.blocked is None:
                 self.walk.set_skipped(cell, skipped=True)
         except CellInterrupted as stop:
@@ -225,6 +258,10 @@ class NotebookRun:
             self._first_miss = cell.label
         return self._facts(run, _lasted(result, began), before)
 
+    def _evaluated(self, run: CellRun) -> CellResult:
+        self.walk.set_skipped(run.cell, skipped=run.cell.directives.skip is not None)
+        return self._evaluator.evaluate(run)
+
     def take_hit(self, cell: Cell) -> CellFacts | None:
         """Take a cell from the cache where nobody else has a say and no kernel is needed to know; None otherwise.
 
@@ -239,16 +276,30 @@ class NotebookRun:
         run = CellRun(self.notebook, cell, self)
         try:
             self._open()
-            if self._added or self.walk.unknown_above(cell) is not None:
-                return None
-            self.walk.set_skipped(cell, skipped=False)
-            hit = Cached().setup(run)
+            result = self._known_result(run) or self._hit(run)
         except Exception:  # a hook of the user's, or ours: `evaluate` tells it
             return None
-        if hit is None:
+        if result is None:
             return None
         self.last_bases = ()
-        return self._facts(run, _lasted(hit.result, began), before)
+        return self._facts(run, _lasted(result, began), before)
+
+    def _known_result(self, run: CellRun) -> CellResult | None:
+        """Return the result of a cell of a notebook that is known to be cached as a whole, looked at a moment ago."""
+        if time.monotonic() - self._looked_at > MOMENT_S or run.cell.index in self._cached:
+            self._known = None  # the cells that come are looked at one by one
+        if self._known is None or self.blocked is not None or self._first_miss is not None:
+            return None
+        known = self._known[run.cell.index]
+        return run.result("cached", cache_key=known.key, reason=Hit.reason, saved_ms=known.saved_ms)
+
+    def _hit(self, run: CellRun) -> CellResult | None:
+        """Return the result of a cell that is taken from the cache, if no kernel is needed to know that it can be."""
+        if self._added or self.walk.unknown_above(run.cell) is not None:
+            return None
+        self.walk.set_skipped(run.cell, skipped=False)
+        hit = Cached().setup(run)
+        return None if hit is None else hit.result
 
     def skip(self, cell: Cell, reason: str) -> CellFacts:
         """Note that somebody else decided not to run a cell: it is not replayed for others either."""
@@ -395,6 +446,12 @@ class NotebookRun:
         self.session.late_notes += self._store_notes
         self._store_notes = []
         self.folders.close()
+        with contextlib.suppress(OSError):  # the cell that could not be stored has told it already
+            self._keep_record()
+            self._keep_whole()
+
+    def _keep_record(self) -> None:
+        """Keep what the cells that passed depended on. Raises OSError."""
         if self.store is None or not self._record:
             return
         known = {cell.id for cell in self.notebook.cells}
@@ -403,12 +460,17 @@ class NotebookRun:
         self._record = {}
         if cells == self._before.cells:
             return
-        try:
-            environment = self.store.put_blob(msgspec.json.encode(self._inputs.environment()))
-            self._before = NotebookRecord(cells, environment)
-            self.store.put_record(self.notebook.name, self._before)
-        except OSError:
-            return  # the cell that could not be stored has told it already
+        environment = self.store.put_blob(msgspec.json.encode(self._inputs.environment()))
+        self._before = NotebookRecord(cells, environment)
+        self.store.put_record(self.notebook.name, self._before)
+
+    def _keep_whole(self) -> None:
+        """Keep what is to be looked at to know that all cells are cached, where all were. Raises OSError."""
+        all_cached, self._cached = len(self._cached) == len(self.notebook.cells), set()
+        if not all_cached or self._asked is None or self._known is not None:
+            return
+        assert self.store is not None and isinstance(self.walk, TraceWalk)
+        whole.keep(self.store, self.walk, self._asked)
 
     # -- words ---------------------------------------------------------------------------------------------
 
@@ -446,6 +508,7 @@ class NotebookRun:
         return CellError(type(error).__name__, str(error))
 
     def _facts(self, run: CellRun, result: CellResult, before: KernelUsage) -> CellFacts:
+        (self._cached.add if result.status == "cached" else self._cached.discard)(run.cell.index)
         outputs = run.outcome.outputs if run.outcome else []
         return CellFacts(
             notebook=self.notebook.name,

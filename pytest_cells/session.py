@@ -18,7 +18,7 @@ import msgspec
 from pytest_cells.cache.files import Digests
 from pytest_cells.cache.snapshots import user_key
 from pytest_cells.cache.store import Store, nothing_hits
-from pytest_cells.cache.trace import NotebookRecord, digest_of
+from pytest_cells.cache.trace import digest_of
 from pytest_cells.errors import CellsError
 from pytest_cells.evaluator import Executor, KernelUsage
 from pytest_cells.executors import load_executor
@@ -116,8 +116,7 @@ class Session:
         """Tell whether there is no result of some cell's source; only of those that were edited is that asked."""
         if self.store is None or self.settings.cache.rung != "traces":
             return False
-        record = self.store.get_record(notebook.name) or NotebookRecord({})
-        passed = {cell_id: kept.source for cell_id, kept in record.cells.items()}
+        passed = self.store.passed_sources(notebook.name)
         counted = [cell for cell in notebook.cells if cell.directives.skip is None and not cell.blank]
         edited = [cell for cell in counted if passed.get(cell.id) != digest_of(cell.source)]
         if not edited:

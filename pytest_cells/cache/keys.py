@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from pytest_cells.cache.files import Digests
@@ -68,9 +69,13 @@ class Inputs:
         self._identity, self._digests, self._setup_code = identity, digests, setup_code
         self._where = Path(os.path.relpath(cwd, rootdir)).as_posix()
         self._modules = ModuleFinder(digests, identity.site, rootdir)
-        sources = (setup_code, *(cell.source for cell in notebook.cells))
-        self._additions = _additions(sources) if identity.python else Additions()
         self._environment: tuple[dict[str, str], Version] | None = None
+
+    @cached_property
+    def _additions(self) -> Additions:
+        """What the notebook's cells add to the places of modules."""
+        sources = (self._setup_code, *(cell.source for cell in self._notebook.cells))
+        return _additions(sources) if self._identity.python else Additions()
 
     def names(self, cell: Cell, material: Mapping[str, str]) -> list[str]:
         """Return the names of all inputs of a cell; `material` is what hooks add."""

@@ -4,6 +4,7 @@
     traces/ab/cdef…/H-K.trace   by lookup key; H: start of the history's version, K: start of the cache key
     environments/….json         what was installed, by the version of `@environment`
     records/ab….json            what each notebook looked like when it last ran (for reasons and durations)
+    records/ab….whole           what a notebook depended on of which all cells were cached
 
 Everything is written to a temporary file and renamed, so that a reader sees a whole entry or none, and two
 writers of the same entry write the same bytes. No lock on this path; only garbage collection takes one.
@@ -18,6 +19,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -25,6 +27,7 @@ from pytest_cells.cache.trace import (
     HISTORY,
     Damaged,
     NotebookRecord,
+    Stamp,
     Trace,
     Version,
     decode_outputs,
@@ -42,8 +45,17 @@ FOLDERS = ("objects", "traces", "environments", "records", "tmp")
 GC_EVERY_S = 24 * 3600.0
 SMALL_PART = 1 / 16
 """What part of the bound one process may add to a new store without looking whether that is still within it."""
+Kept = TypeVar("Kept")
 CANDIDATES = 20
 """How many traces with another history are read to find out what differs."""
+
+
+class _PassedSource(msgspec.Struct):
+    source: str
+
+
+class _PassedSources(msgspec.Struct):
+    cells: dict[str, _PassedSource]
 
 
 class Store:
@@ -205,15 +217,15 @@ class Store:
 
     def put_environment(self, version: Version, description: bytes) -> None:
         """Keep the description of an environment. Raises OSError."""
-        self._write(self._environment(version), f"{digest_bytes(description)}\n".encode() + description)
+        self._write(self._environment(version), _with_digest(description))
 
     def get_environment(self, version: Version) -> bytes:
         """Return the description of an environment. Raises Damaged where it is gone or altered."""
         try:
-            digest, _, description = self._environment(version).read_bytes().partition(b"\n")
+            description = _checked(self._environment(version).read_bytes())
         except OSError as error:
             raise Damaged(f"the description of environment {version[:12]} is gone ({error.strerror})") from None
-        if digest_bytes(description).encode() != digest:
+        if description is None:
             raise Damaged(f"the description of environment {version[:12]} is altered")
         return description
 
@@ -233,8 +245,47 @@ class Store:
         except (OSError, msgspec.DecodeError):
             return None
 
-    def _record(self, name: str) -> Path:
-        return self.folder / "records" / f"{digest_bytes(name.encode('utf-8', 'surrogatepass'))[:32]}.json"
+    def passed_sources(self, name: str) -> dict[str, Version]:
+        """Return, of the cells in a notebook's record, the digests of their sources; what else stands there is much."""
+        try:
+            cells = msgspec.json.decode(_content(str(self._record(name))), type=_PassedSources).cells
+        except (OSError, msgspec.DecodeError):
+            return {}
+        return {cell_id: kept.source for cell_id, kept in cells.items()}
+
+    def put_whole(self, name: str, whole: msgspec.Struct) -> None:
+        """Keep what a notebook depended on of which all cells were cached. Raises OSError."""
+        self._write(self._record(name, ".whole"), _with_digest(msgspec.json.encode(whole)))
+
+    def get_whole(self, name: str, kind: type[Kept]) -> Kept | None:
+        """Return what a notebook depended on of which all cells were cached; None where that cannot be read."""
+        try:
+            body = _checked(_content(str(self._record(name, ".whole"))))
+            return None if body is None else msgspec.json.decode(body, type=kind)
+        except (OSError, msgspec.DecodeError):
+            return None
+
+    def entries(self, trace: Trace) -> list[Stamp] | None:
+        """Return the entries that a hit needs, as they are now; None where one is gone."""
+        names = [self._trace_name(trace)]
+        if trace.outputs is not None:
+            names.append(str(self._blob(trace.outputs)))
+        try:
+            found = [(name, os.stat(name)) for name in names]  # noqa: PTH116  # texts
+        except OSError:
+            return None
+        return [Stamp(name[len(self._root) + 1 :], status.st_size, status.st_mtime_ns) for name, status in found]
+
+    def is_there(self, entry: Stamp) -> bool:
+        """Tell whether an entry is there as it was."""
+        try:
+            status = os.stat(f"{self._root}/{entry.name}")  # noqa: PTH116  # for each cell too
+        except OSError:
+            return False
+        return (status.st_size, status.st_mtime_ns) == (entry.size, entry.mtime_ns)
+
+    def _record(self, name: str, kind: str = ".json") -> Path:
+        return self.folder / "records" / f"{digest_bytes(name.encode('utf-8', 'surrogatepass'))[:32]}{kind}"
 
     # -- bounds --------------------------------------------------------------------------------------------
 
@@ -304,6 +355,17 @@ class Store:
 def nothing_hits(settings: CacheSettings) -> bool:
     """Tell whether no cell can be taken from the cache: it is off, to be refreshed, or empty."""
     return settings.folder is None or settings.force or Store(settings.folder).empty
+
+
+def _with_digest(body: bytes) -> bytes:
+    """Return an entry that tells whether it is whole: a line with the digest of what follows."""
+    return f"{digest_bytes(body)}\n".encode() + body
+
+
+def _checked(entry: bytes) -> bytes | None:
+    """Return what follows that line; None where it is not what it was."""
+    digest, _, body = entry.partition(b"\n")
+    return body if digest_bytes(body).encode() == digest else None
 
 
 def _rename(temporary: Path, path: Path) -> None:

@@ -106,6 +106,15 @@ class NotebookRecord(msgspec.Struct, frozen=True):
     environment: str = ""
 
 
+class Stamp(msgspec.Struct, frozen=True):
+    """An entry of the store as it was found: nothing is ever written into one, so the same stamp is the same entry."""
+
+    name: str
+    """Its path relative to the store, with forward slashes."""
+    size: int
+    mtime_ns: int
+
+
 class Damaged(Exception):
     """An entry that is no entry of ours, or no longer; the text says why."""
 

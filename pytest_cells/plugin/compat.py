@@ -13,6 +13,8 @@ from _pytest.terminal import KNOWN_TYPES
 
 _OWN = ("_pytest.", "pytest_cells.")
 """Where the functions of pytest's own plugins, and of ours, are defined."""
+_KEEPING_PHASES = ("_pytest.junitxml",)
+"""Of these, those that want to be told of a passing test's setup and teardown too."""
 
 
 def mark_of(name: str) -> MarkDecorator:
@@ -99,9 +101,21 @@ def is_undisturbed(hooks: Any, config: pytest.Config) -> bool:
     if config.option.setupshow or config.option.usepdb or config.option.trace:
         return False
     names = ["pytest_runtest_setup", "pytest_runtest_call", "pytest_runtest_teardown", "pytest_runtest_makereport"]
-    found = [getattr(hooks, name).get_hookimpls() for name in names]
-    found.append([impl for impl in hooks.pytest_runtest_protocol.get_hookimpls() if not _wraps(impl)])
-    return all(impl.function.__module__.startswith(_OWN) for impls in found for impl in impls)
+    found = [impl for name in names for impl in getattr(hooks, name).get_hookimpls()]
+    found += [impl for impl in hooks.pytest_runtest_protocol.get_hookimpls() if not _wraps(impl)]
+    return all(map(_is_own, found))
+
+
+def wants_phases(hooks: Any, config: pytest.Config) -> bool:
+    """Tell whether somebody may look at the reports of a passing test's setup and teardown, or at their durations."""
+    names = ("pytest_runtest_logreport", "pytest_report_teststatus", "pytest_terminal_summary")
+    found = [impl for name in names for impl in getattr(hooks, name).get_hookimpls()]
+    keep = any(impl.function.__module__ in _KEEPING_PHASES for impl in found)
+    return keep or config.option.durations is not None or not all(map(_is_own, found))
+
+
+def _is_own(impl: Any) -> bool:
+    return bool(impl.function.__module__.startswith(_OWN))
 
 
 def _wraps(impl: Any) -> bool:

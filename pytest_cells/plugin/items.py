@@ -63,6 +63,8 @@ class CellFile(pytest.Module):
     """The hooks that act on its cells, once all conftests are known: pytest looks for them eight times a cell."""
     undisturbed = False
     """Whether nobody but pytest and we have a say in how its cells are run; once all conftests are known."""
+    wants_phases = True
+    """Whether somebody may look at the reports of a cached cell's setup and teardown; known then too."""
 
     def collect(self) -> Iterable[CellItem]:
         """Return an item for every code cell. The cache is not looked at: all workers must collect the same."""
@@ -233,6 +235,7 @@ def find_hooks(session: pytest.Session) -> None:
     for file in {item.parent for item in session.items if isinstance(item, CellItem)}:
         file.hooks = file.ihook
         file.undisturbed = compat.is_undisturbed(file.hooks, session.config)
+        file.wants_phases = compat.wants_phases(file.hooks, session.config)
 
 
 class Order:

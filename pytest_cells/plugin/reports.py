@@ -41,13 +41,12 @@ def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRe
 
 def report_hit(item: CellItem) -> bool:
     """Report a cell as cached, as pytest's runner would, if it can be taken from the cache; tell whether it was."""
-    taken = pytest.CallInfo.from_call(item.take_hit, "call", reraise=(BaseException,))
+    taken: pytest.CallInfo[Any] = pytest.CallInfo.from_call(item.take_hit, "call", reraise=(BaseException,))
     if not taken.result:
         return False
-    hooks = item.ihook
+    hooks, phases = item.ihook, item.parent.wants_phases
     hooks.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    calls: list[pytest.CallInfo[Any]] = [_nothing("setup"), taken, _nothing("teardown")]
-    for call in calls:
+    for call in (_nothing("setup"), taken, _nothing("teardown")) if phases else (taken,):
         report = pytest.TestReport.from_item_and_call(item, call)
         attach(item, call, report)
         hooks.pytest_runtest_logreport(report=report)

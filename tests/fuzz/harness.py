@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pytest_cells import Session, Settings, in_kernel
-from pytest_cells.cache.trace import Trace
+from pytest_cells.cache.trace import Trace, decode_trace
 from pytest_cells.evaluator import Executor, KernelUsage, Runner
 from pytest_cells.executors import load_executor
 from pytest_cells.model import Cell, Json, KernelIdentity, Notebook
@@ -95,6 +95,8 @@ class Ran:
     ladder: dict[str, list[str]] = field(default_factory=dict)
     """By id of a cell that is volatile or a barrier, why."""
     seconds: float = 0.0
+    whole: bool = False
+    """Whether it was known at one look that all cells are cached."""
 
     def told(self, cell_id: str) -> Told:
         """Return what was told of a cell."""
@@ -132,7 +134,7 @@ class Compared:
     """Differences at cells of which two full runs differ too: a fault of whoever wrote the case."""
 
 
-class _Kept:
+class KeptExecutor:
     """An executor that outlives the sessions that use it, so that its fork server boots once."""
 
     def __init__(self, executor: Executor) -> None:
@@ -176,9 +178,13 @@ class _RecordingRun(NotebookRun):
     def _given(self, run: CellRun, result: CellResult) -> list[Json]:
         if run.outcome is not None:
             return run.outcome.outputs
-        trace = self._hits.get(run.cell.index)
-        if result.status != "cached" or trace is None or self.store is None:
+        if result.status != "cached" or self.store is None:
             return []
+        trace = self._hits.get(run.cell.index)
+        if trace is None:  # known with the whole notebook
+            assert self._known is not None
+            entry = self.store.folder / self._known[run.cell.index].entries[0].name
+            trace = decode_trace(entry.read_bytes())
         return self.store.outputs(trace)
 
 
@@ -212,6 +218,8 @@ class Lab:
         self._closing = contextlib.ExitStack()
         self.full_runs = self.incremental_runs = 0
         self.timeout = CELL_TIMEOUT_S
+        self._all_cached = False
+        """Whether another run with the store would take all cells from the cache."""
         self.beside: tuple[Path, list[Path]] = (Path(), [])
         """A folder, and files in it that each project begins with."""
 
@@ -248,7 +256,13 @@ class Lab:
                     yield self._compare(version)
                 else:
                     self.run(self.base / "store")
+                self._run_cached(version)
             before = version
+
+    def _run_cached(self, version: Version) -> None:
+        """Run once more where all is cached then: what is kept of whole notebooks is there for the next version."""
+        if not version.unstable and self._all_cached:
+            self.run(self.base / "store")
 
     def place(self, version: Version) -> Path:
         """Begin with a fresh project of one version, and return the notebook."""
@@ -316,7 +330,7 @@ class Lab:
         """Run the project as it is, with a store or without."""
         began = time.monotonic()
         with _RecordingSession(self._settings(store, force=force)) as session:
-            session._executor = _Kept(self._executor)
+            session._executor = KeptExecutor(self._executor)
             started = self._executor.usage.started
             report = session.run([self.project / NOTEBOOK])
             run = session._runs[self.project / NOTEBOOK]
@@ -334,9 +348,12 @@ class Lab:
             self.full_runs += 1
         else:
             self.incremental_runs += 1
+        settled = {"ok", "cached"} if store is not None else set()
+        self._all_cached = all(cell.status in settled for cell in cells) and "volatile" not in str(ladder)
         kernels = self._executor.usage.started - started
         seconds = time.monotonic() - began
-        return Ran(cells, read_tree(self.project), rung, fallbacks, kernels, ladder, seconds)
+        whole = run._known is not None
+        return Ran(cells, read_tree(self.project), rung, fallbacks, kernels, ladder, seconds, whole)
 
 
 def _told(result: CellResult, cell: Cell, run: _RecordingRun) -> Told:
@@ -531,6 +548,7 @@ class Tally:
     runs: int = 0
     cells: int = 0
     hits: int = 0
+    whole: int = 0
     unstable: int = 0
     skipped: int = 0
     """Cells that did not run because one above failed."""
@@ -547,6 +565,7 @@ class Tally:
         self.cells += len(ran)
         self.skipped += len(compared.incremental.cells) - len(ran)
         self.hits += len(compared.incremental.hits)
+        self.whole += compared.incremental.whole
         self.unstable += len(version.unstable & {cell.id for cell in ran})
         self.fallbacks += bool(compared.incremental.fallbacks)
         self.unsettled += len(compared.unsettled)
@@ -563,6 +582,7 @@ class Tally:
             "cells compared": self.cells,
             "cells not reached": self.skipped,
             "hits": self.hits,
+            "notebooks known as a whole": self.whole,
             "false hits (stale)": self.problems["stale"],
             "wrong runs": self.problems["wrong run"] + self.problems["missed failure"] + self.problems["not run"],
             "false failures": self.problems["false failure"],

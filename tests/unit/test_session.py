@@ -105,7 +105,7 @@ def test_chain(expects):
 def test_an_edit_is_looked_for_once(tmp_path, executor, monkeypatch):
     """A session expects the next notebook with every cell of the one before it."""
     asked = []
-    monkeypatch.setattr(Store, "get_record", lambda self, name: asked.append(name))
+    monkeypatch.setattr(Store, "passed_sources", lambda self, name: asked.append(name) or {})
     store = Store(tmp_path / "store")
     store.put_trace(a_trace(lookup=trace_lookup(ONE, IDENTITY, "jupyter")))
     settings = Settings(tmp_path, CacheSettings(store.folder), KernelSettings())
