@@ -1,6 +1,7 @@
 """Cached cells are reported without going through pytest's runner, but never past somebody who has a say in it."""
 
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -111,3 +112,20 @@ def test_hooks_that_fail(cells_project):
     )
     assert "RuntimeError: no setup here" in result.stdout
     assert "INTERNALERROR" not in result.stdout
+
+
+@pytest.mark.parametrize("option", ["--junitxml=told.xml", "--durations=0"])
+def test_whoever_wants_the_phases_is_told(cells_project, option):
+    """A report of all phases has the same entries for cells that are executed, cached, and known to be cached."""
+    cells_project.notebook(NB, *CELLS)
+    told = []
+    for statuses in (["ok"] * 4, ["cached"] * 4, ["cached"] * 4):
+        result = cells_project.run(*ALONE, option, "-vv")
+        assert statuses == result.statuses(NB)
+        kept = cells_project.path / "told.xml"
+        text = kept.read_text() if kept.exists() else result.stdout
+        told.append(
+            sorted(re.findall(r'testcase classname="\S+" name="\S+"|name="cells\.\w+"|s (?:setup|call) .*', text))
+        )
+    assert len(told[0]) >= 8
+    assert told[0] == told[1] == told[2]
