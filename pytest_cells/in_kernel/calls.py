@@ -55,7 +55,7 @@ class Calls:
         missing: list[Any] = []
         value: Any = (self._namespace if variables is None else variables).get(path[0], missing)
         if value is missing:
-            known = path[0] in reading.PURE_BUILTINS or path[0] in ("display", "print")
+            known = _is_harmless_builtin(path) or path[0] in ("display", "print")
             return None if known or not hasattr(builtins, path[0]) else "it calls %s for its effect" % shown
         rest = list(path[1:])
         if isinstance(value, types.ModuleType):
@@ -65,8 +65,8 @@ class Calls:
             name = _module_of(value)
             if name == "__main__" or name in self._modules.names:
                 return self._reaches(path[0], shown) if variables is None else None
-            if name in ("builtins", "_io"):
-                return None if path[0] in reading.PURE_BUILTINS else "it calls %s for its effect" % shown
+            if name in ("builtins", "_io") or path[0] == "open":  # the notebook's own is IPython's
+                return None if _is_harmless_builtin(path) else "it calls %s for its effect" % shown
             return self._called(name, [text_of(value.__name__), *rest], shown)
         if (home := self._home_of(value)) is not None:
             return "it may change what %s holds (%s)" % (home, shown)
@@ -95,12 +95,14 @@ class Calls:
                 return None
             if allowed is not None and rest and rest[0] in allowed:
                 return None
+        if len(rest) > 1 and rest[-1] in reading.READERS:
+            return None if (name, *rest[:-1]) in _SETTABLE else self._called(name, rest[:-1], shown)
         return "it calls or sets %s for its effect" % shown
 
     def _reaches(self, name: str, shown: str) -> "str | None":
         """Return what a call of the notebook's own object may do to the modules that the object holds."""
         component = self._components.get(name)
-        for module in sorted(component.modules) if component is not None else ():
+        for module in sorted(component.modules - reading.HARMLESS_OF_PYTHON) if component is not None else ():
             if module not in self._modules.names and reading.HARMLESS.get(module, ()) is not None:
                 return "it calls %s, which holds the module %s" % (shown, module)
         return None
@@ -186,6 +188,12 @@ def _is_function(name: str, path: "list[str]") -> bool:
     """Tell whether a path in a module is a function or class, or a class's own, and no method of what is held there."""
     held = getattr(sys.modules.get(name), "__dict__", {}).get(path[0])
     return len(path) == 1 or (len(path) == 2 and isinstance(held, type))
+
+
+def _is_harmless_builtin(path: "tuple[str, ...]") -> bool:
+    """Tell whether a path from a built-in function does nothing beside what is observed."""
+    uses_file = len(path) == 2 and (path[1] in reading.READERS or path[1] in ("write", "writelines"))
+    return path[0] in reading.PURE_BUILTINS or (path[0] == "open" and uses_file)
 
 
 def _module_of(value: Any) -> str:

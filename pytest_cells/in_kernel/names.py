@@ -114,6 +114,21 @@ HARMLESS_OF_PYTHON = frozenset(
     | {"string", "struct", "textwrap"}
 )
 """Modules of Python's own of which that is true too, but for methods of classes, which change what they are given."""
+READERS = frozenset(
+    {"copy", "count", "get", "index", "item", "items", "keys", "values"}
+    | {"elements", "most_common", "total"}
+    | {"end", "findall", "finditer", "fullmatch", "group", "groupdict", "groups", "match", "search", "span", "start"}
+    | {"read", "read_bytes", "read_text", "readline", "readlines"}
+    | {"capitalize", "decode", "encode", "endswith", "format", "join", "ljust", "lower", "lstrip", "replace", "rjust"}
+    | {"rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "sub", "subn", "title", "upper", "zfill"}
+    | {"date", "digest", "hexdigest", "isoformat", "strftime", "total_seconds"}
+    | {"all", "any", "astype", "describe", "dot", "groupby", "head", "isna", "isnull", "max", "mean", "median", "min"}
+    | {"notna", "notnull", "nunique", "prod", "ravel", "reshape", "reset_index", "round", "set_index", "sort_index"}
+    | {"cdf", "isf", "logpdf", "pdf", "pmf", "ppf", "rvs", "sf"}
+    | {"sort_values", "std", "sum", "tail", "to_dict", "to_list", "to_numpy", "to_string", "tolist", "transpose"}
+    | {"unique", "value_counts", "var"}
+)
+"""Methods that give something of an object and, of whatever class it is, leave what a library holds as it was."""
 _SPEAKING = frozenset(
     {"__hello__", "antigravity", "this", "aifc", "asynchat", "asyncore", "audioop", "cgi", "cgitb", "chunk", "crypt"}
     | {"distutils", "imghdr", "imp", "lib2to3", "mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "pipes"}
@@ -587,9 +602,9 @@ class _Reader:
 
     def reaches(self, node: ast.Attribute) -> None:
         """Note attributes by which code reaches names that do not stand in it: in texts, or as tests among them."""
-        if node.attr in DYNAMIC:
-            self.found.dynamic.append(node.attr)
         path = dotted(node)
+        if node.attr in DYNAMIC and not (node.attr == "compile" and path[:1] not in ((), ("builtins",))):
+            self.found.dynamic.append(node.attr)
         if path == ("unittest", "main") or (path[:1] and path[0] in _READS_MAIN and path[-1] != "default_timer"):
             self.found.dynamic.append(".".join(path))
 

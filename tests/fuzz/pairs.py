@@ -2655,6 +2655,34 @@ VOLATILE = tuple(
 NOTICING = (
     # Each notices that a rule of the agent is broken (see rules.py) of which the others tell nothing.
     edit(
+        "values of libraries' calls are shown",
+        [
+            "import os\nimport re\nfrom collections import Counter\nimport numpy as np\nimport pandas as pd\nk = 1",
+            "pd.Series([k, 2]).describe()\npd.read_csv('t.csv').head(k)",
+            "np.array([k, 2]).astype(float).sum()",
+            "re.compile('a').match('a' * k).group(0)",
+            "Counter('ab' * k).most_common(1)",
+            "open('t.csv').read()[k:]",
+            "os.environ.get('HOME', k)",
+            "w = 7",
+            "w",
+        ],
+        {0: "import os\nimport re\nfrom collections import Counter\nimport numpy as np\nimport pandas as pd\nk = 2"},
+        files={"t.csv": "a,b\n1,2\n"},
+        rerun=[0, 1, 2, 3, 4, 5, 6],
+        cached=[7, 8],
+    ),
+    edit(
+        "what a harmless package holds, changed by a method",
+        [
+            "import pandas as pd",
+            "pd.io.common.extension_to_compression.update({'.one': 'zip'})",
+            "print('.one' in pd.io.common.extension_to_compression)",
+        ],
+        {1: "pd.io.common.extension_to_compression.update({'.two': 'zip'})"},
+        rerun=[1, 2],
+    ),
+    edit(
         "deleted, then asked for",
         ["x = 1", "del x", "try:\n    print(x)\nexcept NameError:\n    print('none')"],
         {1: "x"},

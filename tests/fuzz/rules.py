@@ -1498,6 +1498,14 @@ CODE = (
         ("ambient: codec", "registered by a decorator"),
     ),
     Rule(
+        "methods of what libraries hold",
+        "Methods of what a harmless package holds or gives, whose value nobody uses or only shows",
+        "a table of those that change nothing of it (``READERS``)",
+        CHAIN,
+        (Change("calls.py", "        if len(rest) > 1 and rest[-1] in reading.READERS:", "        if len(rest) > 1:"),),
+        ("what a harmless package holds, changed by a method",),
+    ),
+    Rule(
         "effects of functions",
         "Such calls in functions of cells above",
         "kept by the functions' names",
