@@ -197,5 +197,6 @@ def _is_harmless_builtin(path: "tuple[str, ...]") -> bool:
 
 
 def _module_of(value: Any) -> str:
-    """Return the name of the module in which a class or function is defined."""
-    return text_of(type.__getattribute__(value, "__module__") if isinstance(value, type) else value.__module__)
+    """Return the name of the module in which a class or function is defined, as those know it who import it."""
+    name = text_of(type.__getattribute__(value, "__module__") if isinstance(value, type) else value.__module__)
+    return reading.BY_C_NAME.get(name, name)

@@ -66,7 +66,7 @@ HARMLESS = {
     "gc": frozenset({"collect"}),
     "os": frozenset(
         {"makedirs", "mkdir", "remove", "unlink", "rename", "replace", "chdir", "rmdir", "system", "putenv"}
-        | {"listdir", "getcwd", "getenv", "stat", "walk"}
+        | {"cpu_count", "environ", "getcwd", "getenv", "listdir", "scandir", "stat", "walk"}
     ),
     "os.environ": None,
     "os.path": None,
@@ -74,10 +74,13 @@ HARMLESS = {
         {"copy", "copy2", "copyfile", "copyfileobj", "copymode", "copystat", "copytree", "move", "rmtree", "chown"}
         | {"make_archive", "unpack_archive", "disk_usage", "which", "get_terminal_size"}
     ),
-    "sys": frozenset({"path", "stdout", "stderr", "setrecursionlimit", "getrecursionlimit", "exit"}),
+    "sys": frozenset(
+        {"path", "stdout", "stderr", "setrecursionlimit", "getrecursionlimit", "exit", "getsizeof", "getrefcount"}
+    ),
+    "io": frozenset({"StringIO", "BytesIO"}),
     "urllib.request": frozenset({"urlretrieve"}),
     "json": frozenset({"dump", "dumps", "load", "loads"}),
-    "pickle": frozenset({"dump"}),
+    "pickle": frozenset({"dump", "dumps"}),
     "random": frozenset({"seed", "setstate", "shuffle"}),
     "numpy.random": frozenset({"seed", "set_state", "shuffle"}),
     "numpy.testing": None,
@@ -110,8 +113,9 @@ HARMLESS = {
 HARMLESS_PACKAGES = frozenset({"networkx", "numpy", "pandas", "scipy", "seaborn", "sklearn", "statsmodels", "xarray"})
 """Packages that may be called for their effect alone, but for setters: what they draw is observed, no more stays."""
 HARMLESS_OF_PYTHON = frozenset(
-    {"base64", "cmath", "collections", "copy", "datetime", "fractions", "hashlib", "random", "re", "statistics"}
-    | {"string", "struct", "textwrap"}
+    {"abc", "ast", "base64", "binascii", "calendar", "cmath", "collections", "colorsys", "copy", "datetime", "difflib"}
+    | {"dis", "fnmatch", "fractions", "glob", "hashlib", "html", "numbers", "platform", "random", "re", "shlex"}
+    | {"statistics", "string", "struct", "textwrap", "traceback", "unicodedata", "urllib.parse", "uuid", "zlib"}
 )
 """Modules of Python's own of which that is true too, but for methods of classes, which change what they are given."""
 READERS = frozenset(
@@ -123,12 +127,43 @@ READERS = frozenset(
     | {"rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "sub", "subn", "title", "upper", "zfill"}
     | {"date", "digest", "hexdigest", "isoformat", "strftime", "total_seconds"}
     | {"all", "any", "astype", "describe", "dot", "groupby", "head", "isna", "isnull", "max", "mean", "median", "min"}
+    | {"fit", "fit_transform", "predict", "predict_proba", "score", "substitute", "summary", "transform"}
+    | {
+        "choice",
+        "choices",
+        "gauss",
+        "integers",
+        "normal",
+        "permutation",
+        "rand",
+        "randint",
+        "randn",
+        "random",
+        "uniform",
+    }
     | {"notna", "notnull", "nunique", "prod", "ravel", "reshape", "reset_index", "round", "set_index", "sort_index"}
     | {"cdf", "isf", "logpdf", "pdf", "pmf", "ppf", "rvs", "sf"}
     | {"sort_values", "std", "sum", "tail", "to_dict", "to_list", "to_numpy", "to_string", "tolist", "transpose"}
     | {"unique", "value_counts", "var"}
 )
 """Methods that give something of an object and, of whatever class it is, leave what a library holds as it was."""
+BY_C_NAME = {
+    "_bisect": "bisect",
+    "_collections": "collections",
+    "_csv": "csv",
+    "_datetime": "datetime",
+    "_functools": "functools",
+    "_heapq": "heapq",
+    "_json": "json",
+    "_operator": "operator",
+    "_pickle": "pickle",
+    "_random": "random",
+    "_statistics": "statistics",
+    "_struct": "struct",
+    "nt": "os",
+    "posix": "os",
+}
+"""What functions that are written in C call the module that gives them to everybody."""
 _SPEAKING = frozenset(
     {"__hello__", "antigravity", "this", "aifc", "asynchat", "asyncore", "audioop", "cgi", "cgitb", "chunk", "crypt"}
     | {"distutils", "imghdr", "imp", "lib2to3", "mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "pipes"}
@@ -145,7 +180,7 @@ HARMFUL = {
     "numpy": frozenset(
         {"set_string_function", "set_numeric_ops", "setbufsize", "seterrcall", "seterrobj", "add_docstring"}
         | {"add_newdoc", "add_newdoc_ufunc", "seterr_call"}
-    )
+    ),
 }
 """What of those does leave something behind."""
 
