@@ -254,9 +254,9 @@ class Lab:
             with _environment(version.env):
                 if number >= first:
                     yield self._compare(version)
+                    self._run_cached(version)
                 else:
                     self.run(self.base / "store")
-                self._run_cached(version)
             before = version
 
     def _run_cached(self, version: Version) -> None:
