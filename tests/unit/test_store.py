@@ -18,6 +18,7 @@ from pytest_cells.cache.trace import (
     CellRecord,
     Damaged,
     NotebookRecord,
+    Stamp,
     Trace,
     digest_bytes,
     encode_trace,
@@ -551,3 +552,41 @@ def test_many_processes(store: Store) -> None:
     expected = {b"outputs %d" % number for number in range(50)}
     assert expected == {store.get_blob(trace.outputs or "") for trace in traces}
     assert [] == tree(store.folder / "tmp")
+
+
+def test_sources_are_read_alone(store):
+    """Of a record only the digests of sources are told, and none where there is no record that can be read."""
+    store.put_record("nb.ipynb", RECORD)
+    assert {"é": "s"} == store.passed_sources("nb.ipynb")
+    assert {} == store.passed_sources("other.ipynb")
+    (path,) = (store.folder / "records").iterdir()
+    path.write_bytes(path.read_bytes()[:-5])
+    assert {} == store.passed_sources("nb.ipynb")
+
+
+def test_what_is_kept_of_a_whole_notebook(store):
+    """It comes back as it was, and not at all where a byte of it is another."""
+    kept = Stamp("traces/ab/cd/x.trace", 3, 10**18)
+    store.put_whole("nb.ipynb", kept)
+    assert kept == store.get_whole("nb.ipynb", Stamp)
+    assert None is store.get_whole("nb.ipynb", NotebookRecord)
+    assert None is store.get_whole("other.ipynb", Stamp)
+    (path,) = (store.folder / "records").iterdir()
+    path.write_bytes(path.read_bytes().replace(b"x.trace", b"y.trace"))
+    assert None is store.get_whole("nb.ipynb", Stamp)
+
+
+def test_entries_that_a_hit_needs(store):
+    """Trace and outputs; they are no longer there once they are gone, or written anew."""
+    trace = a_trace(lookup=LOOKUP, outputs=store.put_blob(b"outputs"))
+    assert None is store.entries(trace)
+    path = entry_of(store, trace)
+    entries = store.entries(trace)
+    assert [path.relative_to(store.folder).as_posix(), f"objects/{trace.outputs[:2]}/{trace.outputs[2:]}"] == [
+        entry.name for entry in entries
+    ]
+    assert [True, True] == [store.is_there(entry) for entry in entries]
+    os.utime(path, ns=(1, 1))
+    blob_of(store, trace.outputs).unlink()
+    assert [False, False] == [store.is_there(entry) for entry in entries]
+    assert None is store.entries(trace)
