@@ -14,7 +14,9 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from pytest_cells.cache.files import Digests, walk
 from pytest_cells.cache.paths import constants, path_additions
@@ -49,14 +51,25 @@ class _Search:
         self.folders += [base / folder for folder in (added.folders if added else ())]
 
 
+class _Editable(NamedTuple):
+    """Folders, and single packages with the places of each."""
+
+    folders: list[Path]
+    packages: dict[str, list[Path]]
+
+
 class ModuleFinder:
     """Find project modules and tell their Versions, by what is on disk now."""
 
     def __init__(self, digests: Digests, site: Iterable[str], rootdir: Path) -> None:
         self._digests, self._rootdir = digests, rootdir
         self._site = frozenset(site)
-        self._folders, self._mapped = _editable(self._site, digests)
         self._closures: dict[Path, tuple[str, SourceFacts]] = {}
+
+    @cached_property
+    def _editable(self) -> _Editable:
+        """What editable installs put on the path; found when a module is asked for."""
+        return _editable_installs(self._site, self._digests)
 
     def version(self, name: str, folders: Iterable[Path], project: Project | None = None) -> str | None:
         """Return the digest of a project module and of the project modules that it imports.
@@ -65,7 +78,7 @@ class ModuleFinder:
         of the project: `project` tells their digest to who asks for several modules at once.
         """
         project = project or self.project_version
-        files = self._closure({name}, _Search([*folders, *self._folders]), project)
+        files = self._closure({name}, _Search([*folders, *self._editable.folders]), project)
         if any(label.split("/")[0].split(".")[0] == name for label in files):
             return digest_of(files)
         return None if self._known_elsewhere(name) else project()
@@ -85,7 +98,7 @@ class ModuleFinder:
         project = project or self.project_version
         path = next((path for path in (script, script.with_name(f"{script.name}.py")) if path.is_file()), script)
         digest, facts = self._read(path)
-        search = _Search([*folders, path.parent, *self._folders])
+        search = _Search([*folders, path.parent, *self._editable.folders])
         search.add(path.parent, facts)
         unseen = not path.is_file() or facts.scripts or facts.directories
         everything = project() if unseen else ""
@@ -128,7 +141,7 @@ class ModuleFinder:
             for single in sorted(names & {f"{name}{ending}" for ending in CODE}) + _extensions(names, name):
                 if (folder / single).is_file():
                     yield folder / single, single
-        for place in self._mapped.get(name, ()):
+        for place in self._editable.packages.get(name, ()):
             yield from _package(place, name)
             for path in (place, place.with_name(f"{place.name}.py")):
                 if path.is_file():
@@ -162,7 +175,7 @@ def _extensions(names: frozenset[str], name: str) -> list[str]:
     )
 
 
-def _editable(site: Iterable[str], digests: Digests) -> tuple[list[Path], dict[str, list[Path]]]:
+def _editable_installs(site: Iterable[str], digests: Digests) -> _Editable:
     """Return the folders and single packages that editable installs put on the path."""
     folders: list[Path] = []
     mapped: dict[str, list[Path]] = {}
@@ -180,7 +193,7 @@ def _editable(site: Iterable[str], digests: Digests) -> tuple[list[Path], dict[s
                     for package, places in ast.literal_eval(literal).items():
                         several = [places] if isinstance(places, str) else places
                         mapped.setdefault(package.split(".")[0], []).extend(Path(place) for place in several)
-    return folders, mapped
+    return _Editable(folders, mapped)
 
 
 def _lines(path: Path) -> list[str]:
