@@ -39,9 +39,13 @@ DYNAMIC = frozenset(
     | {"modules", "inspect", "gc", "_getframe", "_current_frames", "currentframe", "f_globals", "f_back", "__globals__"}
     | {"_inst", "_rand", "mtrand", "get_bit_generator", "set_bit_generator", "_bit_generator"}
     | {"get_type_hints", "testmod", "finalize", "chmod", "lchmod", "chown", "symlink", "symlink_to", "hardlink_to"}
+    | {"ioff", "isinteractive", "is_interactive"}
     | {"__subclasses__", "user_ns", "run_cell", "run_line_magic", "ex", "ev", "__loader__", "__spec__"}
 )
-"""Names and attributes by which code reaches names that do not stand in it, or what came before it."""
+"""Names and attributes by which code reaches names that do not stand in it, or what came before it.
+
+What `plt.ioff()` does depends on whether a figure was made before, which lets matplotlib load its backend.
+"""
 _OUTPUT = re.compile(r"_\d+$")
 """What IPython calls the outputs of cells."""
 _READS_MAIN = frozenset({"cProfile", "doctest", "profile", "timeit"})

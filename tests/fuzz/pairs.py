@@ -2675,6 +2675,25 @@ NOTICING = (
         cached=[9, 10],
     ),
     edit(
+        "figures switched off after the first one",
+        [
+            "import matplotlib.pyplot as plt\nplt.figure(figsize=(1, 1))\nplt.plot([1])\nplt.show()",
+            "import matplotlib.pyplot as plt\nplt.ioff()\nheld, axes = plt.subplots(figsize=(1, 1))\ny = 1",
+            "plt.ion()\nplt.close('all')",
+        ],
+        {1: "import matplotlib.pyplot as plt\nplt.ioff()\nheld, axes = plt.subplots(figsize=(1, 1))\ny = 2"},
+        rerun=[1],
+    ),
+    edit(
+        "figures switched off after the first one, for a block",
+        [
+            "import matplotlib.pyplot as plt\nplt.figure(figsize=(1, 1))\nplt.plot([1])\nplt.show()",
+            "import matplotlib.pyplot as plt\nwith plt.ioff():\n    held, axes = plt.subplots(figsize=(1, 1))\ny = 1",
+        ],
+        {1: "import matplotlib.pyplot as plt\nwith plt.ioff():\n    held, axes = plt.subplots(figsize=(1, 1))\ny = 2"},
+        rerun=[1],
+    ),
+    edit(
         "what a harmless package holds, changed by a method",
         [
             "import pandas as pd",

@@ -1498,6 +1498,14 @@ CODE = (
         ("ambient: codec", "registered by a decorator"),
     ),
     Rule(
+        "whether figures are shown",
+        "Code that switches figures off, or asks whether they are on: depends on whether one was made before",
+        "``ioff``, ``isinteractive`` in the source",
+        CHAIN,
+        (Change("names.py", '    | {"ioff", "isinteractive", "is_interactive"}', ""),),
+        ("figures switched off after the first one",),
+    ),
+    Rule(
         "methods of what libraries hold",
         "Methods of what a harmless package holds or gives, whose value nobody uses or only shows",
         "a table of those that change nothing of it (``READERS``)",
