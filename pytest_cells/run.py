@@ -133,6 +133,8 @@ class NotebookRun:
         """What decides about the whole notebook, in one digest, where nobody but us has a say in it."""
         self._known: list[whole.KnownHit] | None = None
         """What is told of each cell, where it is known at one look that all are cached."""
+        self.known_hits = 0
+        """How many cells were told so."""
         self._looked_at = 0.0
         """When that was looked at, by the monotonic clock."""
 
@@ -172,7 +174,8 @@ class NotebookRun:
         if any(getattr(self.hooks, f"pytest_cells_{name}").get_hookimpls() for name in having_a_say):
             return
         self._asked = whole.asked_of(self.notebook, self._identity, self.settings, self._marks)
-        self._known = whole.find(self.store, walk, self._asked)
+        with contextlib.suppress(Exception):  # what cannot be looked at is told by the cell that reads it
+            self._known = whole.find(self.store, walk, self._asked)
         self._looked_at = time.monotonic()
 
     def _build_rung(self, executor: Executor, setup_codes: list[str]) -> ChainRung | TracesRung:
@@ -221,8 +224,11 @@ class NotebookRun:
 
     # -- one cell ------------------------------------------------------------------------------------------
 
-    def evaluate(self, cell: Cell) -> CellFacts:
-        """Take a cell from the cache or execute it, with what it needs; never raises for what a cell does."""
+    def evaluate(self, cell: Cell, *, undisturbed: bool = False) -> CellFacts:
+        """Take a cell from the cache or execute it, with what it needs; never raises for what a cell does.
+
+        `undisturbed` tells that nobody else could change anything between this cell and the one before.
+        """
         began = time.monotonic()
         before = self.session.kernel_usage()
         if self.blocked and self.blocked[0].index >= cell.index:
@@ -234,7 +240,7 @@ class NotebookRun:
         self.last_bases = ()
         try:
             self._open()
-            result = self._known_result(run) or self._evaluated(run)
+            result = self._known_result(run, undisturbed=undisturbed) or self._evaluated(run)
             if run.outcome is None and result.status != "cached" and self.blocked is None:
                 self.walk.set_skipped(cell, skipped=True)
         except CellInterrupted as stop:
@@ -262,10 +268,11 @@ class NotebookRun:
         self.walk.set_skipped(run.cell, skipped=run.cell.directives.skip is not None)
         return self._evaluator.evaluate(run)
 
-    def take_hit(self, cell: Cell) -> CellFacts | None:
+    def take_hit(self, cell: Cell, *, undisturbed: bool = False) -> CellFacts | None:
         """Take a cell from the cache where nobody else has a say and no kernel is needed to know; None otherwise.
 
-        Gives what `evaluate` would give. Once a cell of the notebook had to be executed it is always None.
+        `undisturbed` is that of `evaluate`. Gives what `evaluate` would give. Once a cell of the notebook had to be
+        executed it is always None.
         """
         cache = self.settings.cache
         elsewhere = self.store is None or cache.force or cache.audit or cell.directives.skip is not None
@@ -276,7 +283,7 @@ class NotebookRun:
         run = CellRun(self.notebook, cell, self)
         try:
             self._open()
-            result = self._known_result(run) or self._hit(run)
+            result = self._known_result(run, undisturbed=undisturbed) or self._hit(run)
         except Exception:  # a hook of the user's, or ours: `evaluate` tells it
             return None
         if result is None:
@@ -284,13 +291,15 @@ class NotebookRun:
         self.last_bases = ()
         return self._facts(run, _lasted(result, began), before)
 
-    def _known_result(self, run: CellRun) -> CellResult | None:
+    def _known_result(self, run: CellRun, *, undisturbed: bool) -> CellResult | None:
         """Return the result of a cell of a notebook that is known to be cached as a whole, looked at a moment ago."""
-        if time.monotonic() - self._looked_at > MOMENT_S or run.cell.index in self._cached:
+        late = time.monotonic() - self._looked_at > MOMENT_S
+        if late or not undisturbed or run.cell.index in self._cached:
             self._known = None  # the cells that come are looked at one by one
         if self._known is None or self.blocked is not None or self._first_miss is not None:
             return None
         known = self._known[run.cell.index]
+        self.known_hits += 1
         return run.result("cached", cache_key=known.key, reason=Hit.reason, saved_ms=known.saved_ms)
 
     def _hit(self, run: CellRun) -> CellResult | None:
@@ -307,6 +316,7 @@ class NotebookRun:
         result = run.result("skipped", reason=reason)
         try:
             self._open()
+            self._known = None  # what is below may need it
             self.walk.set_skipped(cell, skipped=True)
         except CellsError as error:
             run.notes.append(str(error))
@@ -315,6 +325,7 @@ class NotebookRun:
     def setup_failed(self, cell: Cell, problem: str) -> CellFacts:
         """Note that somebody else's preparation of a cell failed: it did not run, so neither can what needs it."""
         run = CellRun(self.notebook, cell, self)
+        self._known = None
         self.blocked = self.blocked or (cell, "failed")
         return self._facts(run, run.failure(CellError("SetupFailed", problem)), self.session.kernel_usage())
 
@@ -441,6 +452,7 @@ class NotebookRun:
         """Stop the kernel and keep what later runs want to know."""
         if not self._opened:
             return
+        was_known, self._known = self._known is not None, None
         self.live.drop()
         self.catch_up()
         self.session.late_notes += self._store_notes
@@ -448,7 +460,8 @@ class NotebookRun:
         self.folders.close()
         with contextlib.suppress(OSError):  # the cell that could not be stored has told it already
             self._keep_record()
-            self._keep_whole()
+            if not was_known:
+                self._keep_whole()
 
     def _keep_record(self) -> None:
         """Keep what the cells that passed depended on. Raises OSError."""
@@ -467,7 +480,7 @@ class NotebookRun:
     def _keep_whole(self) -> None:
         """Keep what is to be looked at to know that all cells are cached, where all were. Raises OSError."""
         all_cached, self._cached = len(self._cached) == len(self.notebook.cells), set()
-        if not all_cached or self._asked is None or self._known is not None:
+        if not all_cached or self._asked is None:
             return
         assert self.store is not None and isinstance(self.walk, TraceWalk)
         whole.keep(self.store, self.walk, self._asked)

@@ -178,7 +178,7 @@ class Session:
             listed[notebook.name] = [(cell.id, cell.name) for cell in notebook.cells]
             run = self.open(notebook)
             for cell in notebook.cells:
-                facts.append(run.evaluate(cell))
+                facts.append(run.evaluate(cell, undisturbed=True))
                 if cell.directives.xfail is not None:
                     facts[-1] = expected_failure(facts[-1], cell.directives.xfail)
                     run.expect_failure(cell)

@@ -20,6 +20,8 @@ _SETTABLE = frozenset(
     | {("pandas", "options")}
 )
 """What may be set of libraries: it is observed as ambient state."""
+_OF_NAMED_TUPLES = frozenset({"collections"})
+"""What the methods of each such class hold; nothing that the module has is set by them."""
 _SETTLED = frozenset({"info", "debug", "warning", "error", "critical", "exception", "log"})
 _CONTAINERS = (list, dict, set, bytearray, collections.deque)
 
@@ -65,7 +67,7 @@ class Calls:
             name = _module_of(value)
             if name == "__main__" or name in self._modules.names:
                 return self._reaches(path[0], shown) if variables is None else None
-            if name in ("builtins", "_io") or path[0] == "open":  # the notebook's own is IPython's
+            if name in ("builtins", "_io") or (path[0], name) == ("open", "io"):  # the notebook's own is IPython's
                 return None if _is_harmless_builtin(path) else "it calls %s for its effect" % shown
             return self._called(name, [text_of(value.__name__), *rest], shown)
         if (home := self._home_of(value)) is not None:
@@ -102,7 +104,7 @@ class Calls:
     def _reaches(self, name: str, shown: str) -> "str | None":
         """Return what a call of the notebook's own object may do to the modules that the object holds."""
         component = self._components.get(name)
-        for module in sorted(component.modules - reading.HARMLESS_OF_PYTHON) if component is not None else ():
+        for module in sorted(component.modules - _OF_NAMED_TUPLES) if component is not None else ():
             if module not in self._modules.names and reading.HARMLESS.get(module, ()) is not None:
                 return "it calls %s, which holds the module %s" % (shown, module)
         return None

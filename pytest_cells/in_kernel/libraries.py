@@ -32,12 +32,10 @@ _OWN_BUSINESS = frozenset(
     | {("sys", "path"), ("sys", "argv"), ("sys", "ps1"), ("sys", "ps2"), ("sys", "ps3"), ("sys", "excepthook")}
     | {("sys", "path_importer_cache"), ("sys", "warnoptions"), ("random", "_inst")}
     | {("matplotlib.pyplot", "draw_if_interactive"), ("patsy.util", "safe_is_pandas_categorical_dtype")}
-    | {("networkx.utils.decorators.argmap", "_argmap__count"), ("pydoc", "pager")}
+    | {("pydoc", "pager")}
     | {("pyparsing.core.ParserElement", name) for name in ("_packratEnabled", "_parse", "packrat_cache")}
 )
 """What libraries set for themselves when they are first used, and what is observed as ambient state."""
-_COMPILED_LATE = ("networkx.utils.decorators", "argmap_")
-"""A module, and how the names begin of what it compiles when one of its package's functions is first called."""
 _DEFINED = (type, types.FunctionType, types.BuiltinFunctionType)
 _get_module_dict = types.ModuleType.__getattribute__
 _VERSION_OFFSET = 24
@@ -151,8 +149,6 @@ class Libraries:
                 continue
             if isinstance(now, types.ModuleType) and (before is missing or isinstance(before, types.ModuleType)):
                 continue  # a submodule that was imported
-            if before is missing and name == _COMPILED_LATE[0] and key.startswith(_COMPILED_LATE[1]):
-                continue
             if key[:1] == "_" and (before is missing or before is None):
                 continue  # what is made when it is first asked for
             if before is missing and isinstance(now, _DEFINED) and _package(now.__module__) == _package(name):

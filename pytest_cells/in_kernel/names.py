@@ -78,9 +78,7 @@ HARMLESS = {
         {"copy", "copy2", "copyfile", "copyfileobj", "copymode", "copystat", "copytree", "move", "rmtree", "chown"}
         | {"make_archive", "unpack_archive", "disk_usage", "which", "get_terminal_size"}
     ),
-    "sys": frozenset(
-        {"path", "stdout", "stderr", "setrecursionlimit", "getrecursionlimit", "exit", "getsizeof", "getrefcount"}
-    ),
+    "sys": frozenset({"path", "stdout", "stderr", "setrecursionlimit", "getrecursionlimit", "exit"}),
     "io": frozenset({"StringIO", "BytesIO"}),
     "urllib.request": frozenset({"urlretrieve"}),
     "json": frozenset({"dump", "dumps", "load", "loads"}),
@@ -146,7 +144,7 @@ READERS = frozenset(
         "uniform",
     }
     | {"notna", "notnull", "nunique", "prod", "ravel", "reshape", "reset_index", "round", "set_index", "sort_index"}
-    | {"cdf", "isf", "logpdf", "pdf", "pmf", "ppf", "rvs", "sf"}
+    | {"cdf", "isf", "logpdf", "pdf", "pmf", "ppf", "sf", "substitute"}
     | {"sort_values", "std", "sum", "tail", "to_dict", "to_list", "to_numpy", "to_string", "tolist", "transpose"}
     | {"unique", "value_counts", "var"}
 )
@@ -563,6 +561,8 @@ class _Reader:
             if isinstance(node, ast.Import):
                 self.found.imports.add(alias.name)
                 name = alias.asname or alias.name.partition(".")[0]
+                if alias.name == "builtins" and alias.asname:
+                    self.found.dynamic.append("builtins by another name")
                 if not alias.asname and "." in alias.name:
                     self.found.loads.add(name)  # `import a.b` also finds `a` as it is
             else:

@@ -41,7 +41,7 @@ from .versions import FINALIZES, OF_MODULES, SHARES, collector
 _HISTORY_NAME = re.compile(r"^(_+|_i+|_i?\d+)$")
 _NAMES_AN_INDEX = re.compile(r"\.names?\b(?!\s*\()|inplace|setattr|set_names|\.freq\b")
 _WRITES_THROUGH = re.compile(
-    r"writeable|setflags|\.array\b(?!\s*\()|copy\s*=\s*False|\.(?:values|codes)\s*\[[^\]\n]*\]\s*(?:[-+*/|&^%@]|//|\*\*|<<|>>)?=(?!=)"
+    r"writeable|setflags|\.array\b(?!\s*\()|copy\s*=\s*(?:False|None)|\.(?:values|codes)\s*\[[^\]\n]*\]\s*(?:[-+*/|&^%@]|//|\*\*|<<|>>)?=(?!=)"
 )
 """Finds code that may write into memory which frames share: they count as separate, since pandas copies on write."""
 _ASKS_TEXTS = re.compile(r"\b(?:query|eval)\s*\(")

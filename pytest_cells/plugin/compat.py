@@ -106,12 +106,21 @@ def is_undisturbed(hooks: Any, config: pytest.Config) -> bool:
     return all(map(_is_own, found))
 
 
+def acts_between(hooks: Any) -> bool:
+    """Tell whether somebody else's code runs between two items that are reported without pytest's runner."""
+    names = ("protocol", "logstart", "logreport", "logfinish")
+    found = [impl for name in names for impl in getattr(hooks, f"pytest_runtest_{name}").get_hookimpls()]
+    found += hooks.pytest_report_teststatus.get_hookimpls()
+    return not all(_is_own(impl) or impl.function.__module__.startswith("xdist.") for impl in found)
+
+
 def wants_phases(hooks: Any, config: pytest.Config) -> bool:
     """Tell whether somebody may look at the reports of a passing test's setup and teardown, or at their durations."""
     names = ("pytest_runtest_logreport", "pytest_report_teststatus", "pytest_terminal_summary")
     found = [impl for name in names for impl in getattr(hooks, name).get_hookimpls()]
     keep = any(impl.function.__module__ in _KEEPING_PHASES for impl in found)
-    return keep or config.option.durations is not None or not all(map(_is_own, found))
+    timed = config.option.durations is not None or config.getini("console_output_style") == "times"
+    return keep or timed or not all(map(_is_own, found))
 
 
 def _is_own(impl: Any) -> bool:

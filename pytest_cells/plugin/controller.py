@@ -18,7 +18,7 @@ from pytest_cells.errors import CellsError, ExecutorError, SettingsError, StoreE
 from pytest_cells.evaluator import Executor
 from pytest_cells.executors import find_executor
 from pytest_cells.plugin import compat, fixtures, reports
-from pytest_cells.plugin.items import SESSION, CellItem, Order, collect_file, find_hooks, keep_notebooks_whole
+from pytest_cells.plugin.items import OWNED, SESSION, CellItem, Order, collect_file, find_hooks, keep_notebooks_whole
 from pytest_cells.plugin.summary import Summary
 from pytest_cells.session import Session
 from pytest_cells.settings import KernelSettings, Settings
@@ -154,7 +154,7 @@ class CellsPlugin:
         """
         if not isinstance(item, CellItem) or nextitem is None or nextitem.parent is not item.parent:
             return None
-        if not item.undisturbed or not reports.report_hit(item):
+        if not item.config.stash.get(OWNED, False) or not item.undisturbed or not reports.report_hit(item):
             return None
         if self.order is not None:
             self.order.under_way(item.parent)

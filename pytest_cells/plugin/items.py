@@ -63,6 +63,8 @@ class CellFile(pytest.Module):
     """The hooks that act on its cells, once all conftests are known: pytest looks for them eight times a cell."""
     undisturbed = False
     """Whether nobody but pytest and we have a say in how its cells are run; once all conftests are known."""
+    disturbed_between = True
+    """Whether somebody else's code runs between its cells even so; known then too."""
     wants_phases = True
     """Whether somebody may look at the reports of a cached cell's setup and teardown; known then too."""
 
@@ -135,7 +137,7 @@ class CellItem(pytest.Item):
     def runtest(self) -> None:
         """Evaluate the cell, and tell pytest by raising where it did not pass."""
         try:
-            facts = self.run.evaluate(self.cell)
+            facts = self.run.evaluate(self.cell, undisturbed=self.undisturbed and not self.parent.disturbed_between)
         except CellInterrupted as stop:
             where = f", line {stop.outcome.error.line}" if stop.outcome.error and stop.outcome.error.line else ""
             raise pytest.exit.Exception(f"stopped in {self.nodeid}{where}") from None
@@ -151,12 +153,12 @@ class CellItem(pytest.Item):
     @property
     def undisturbed(self) -> bool:
         """Whether nobody has a say in how the cell is run: no plugin, no fixture, no mark that does something."""
-        apart = self.parent.undisturbed and not self.fixturenames and self.config.stash.get(OWNED, False)
+        apart = self.parent.undisturbed and not self.fixturenames
         return apart and PYTESTS_OWN.isdisjoint(mark.name for mark in self.iter_markers())
 
     def take_hit(self) -> bool:
         """Take the cell from the cache if that is all there is to it; tell whether it was."""
-        facts = self.run.take_hit(self.cell)
+        facts = self.run.take_hit(self.cell, undisturbed=not self.parent.disturbed_between)
         if facts is not None:
             self._keep(facts)
         return facts is not None
@@ -235,6 +237,7 @@ def find_hooks(session: pytest.Session) -> None:
     for file in {item.parent for item in session.items if isinstance(item, CellItem)}:
         file.hooks = file.ihook
         file.undisturbed = compat.is_undisturbed(file.hooks, session.config)
+        file.disturbed_between = compat.acts_between(file.hooks)
         file.wants_phases = compat.wants_phases(file.hooks, session.config)
 
 

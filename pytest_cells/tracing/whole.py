@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pytest_cells.cache.trace import ENVIRONMENT, HISTORY, Stamp, Trace, Version, digest_of
+from pytest_cells.cache.trace import ENVIRONMENT, FORMAT, HISTORY, Stamp, Trace, Version, digest_of
 from pytest_cells.tracing.record import CHAIN
 from pytest_cells.tracing.walk import RUNG, SOURCES, TraceWalk
 
@@ -58,7 +58,7 @@ def asked_of(notebook: Notebook, identity: KernelIdentity, settings: Settings, m
     who = [identity.key, list(identity.site), identity.python, identity.uncacheable, notebook.kernel, notebook.language]
     cells = [[cell.id, cell.source, msgspec.to_builtins(cell.directives)] for cell in notebook.cells]
     marked = [sorted(marks.skipped), sorted(marks.expected)]
-    return digest_of([FORM, RUNG, told, who, str(notebook.path), cells, marked, os.environ.get("PYTHONPATH")])
+    return digest_of([FORM, FORMAT, RUNG, told, who, str(notebook.path), cells, marked, os.environ.get("PYTHONPATH")])
 
 
 def find(store: Store, walk: TraceWalk, asked: Version) -> list[KnownHit] | None:

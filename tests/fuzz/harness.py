@@ -352,7 +352,7 @@ class Lab:
         self._all_cached = all(cell.status in settled for cell in cells) and "volatile" not in str(ladder)
         kernels = self._executor.usage.started - started
         seconds = time.monotonic() - began
-        whole = run._known is not None
+        whole = run.known_hits > 0
         return Ran(cells, read_tree(self.project), rung, fallbacks, kernels, ladder, seconds, whole)
 
 

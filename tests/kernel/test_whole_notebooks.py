@@ -16,6 +16,7 @@ from pytest_cells import Session, hookspecs
 from pytest_cells.executors import load_executor
 from pytest_cells.settings import CacheSettings, KernelSettings, Settings
 from pytest_cells.testing import code, notebook_json
+from pytest_cells.tracing import whole
 
 pytestmark = pytest.mark.kernel
 NB = "nb.ipynb"
@@ -49,7 +50,9 @@ class Project:
         with Session(replace(self.settings, **settings), self.hooks, KeptExecutor(self.executor)) as session:
             report = session.run([self.path / NB])
             (run,) = session._runs.values()
-            return {result.cell_id: result.status for result in report.runs[0].cell_results}, run._known is not None
+            statuses = {result.cell_id: result.status for result in report.runs[0].cell_results}
+            assert run.known_hits in (0, len(statuses))
+            return statuses, run.known_hits > 0
 
     def begin(self) -> None:
         """Begin with what was there, times included."""
@@ -100,7 +103,7 @@ def test_results_are_those_of_the_ordinary_way(project):
                 kept.unlink()
         with Session(project.settings, None, KeptExecutor(project.executor)) as session:
             results = session.run([project.path / NB]).runs[0].cell_results
-            assert [run._known is not None for run in session._runs.values()] == [known]
+            assert [run.known_hits > 0 for run in session._runs.values()] == [known]
         told.append([(one.cell_id, one.status, one.cache_key, one.reason, one.saved_ms) for one in results])
     assert told[0] == told[1]
 
@@ -223,10 +226,47 @@ def test_a_cell_that_is_evaluated_again_is_looked_at_anew(project):
     with Session(project.settings, None, KeptExecutor(project.executor)) as session:
         notebook = session.read(project.path / NB)
         run = session.open(notebook)
-        first = [run.evaluate(cell).result.status for cell in notebook.cells]
+        first = [run.evaluate(cell, undisturbed=True).result.status for cell in notebook.cells]
         (project.path / "data.txt").write_text("other")
-        again = run.evaluate(notebook.cells[1]).result.status
+        again = run.evaluate(notebook.cells[1], undisturbed=True).result.status
     assert (["cached"] * len(CELLS), "ok") == (first, again)
+
+
+def test_a_notebook_that_is_run_again_is_looked_at_anew(project):
+    """Also within a moment, in the same session."""
+    with Session(project.settings, None, KeptExecutor(project.executor)) as session:
+        session.run([project.path / NB])
+        (project.path / "data.txt").write_text("other")
+        report = session.run([project.path / NB])
+    assert "ok" == report.runs[0].cell_results[1].status
+
+
+def test_what_somebody_else_does_between_cells_is_seen(project):
+    """Who does not promise that nothing was done gets each cell looked at."""
+    with Session(project.settings, None, KeptExecutor(project.executor)) as session:
+        notebook = session.read(project.path / NB)
+        run = session.open(notebook)
+        run.evaluate(notebook.cells[0], undisturbed=True)
+        (project.path / "data.txt").write_text("other")
+        assert "ok" == run.evaluate(notebook.cells[1]).result.status
+
+
+def test_a_cell_above_that_is_skipped(project):
+    """What is below a cell that somebody else skips is looked at without it."""
+    project.write({"one": "x = 1", "two": "x + 1"})
+    for _ in range(3):
+        project.run()
+    with Session(project.settings, None, KeptExecutor(project.executor)) as session:
+        notebook = session.read(project.path / NB)
+        run = session.open(notebook)
+        run.skip(notebook.cells[0], "not today")
+        assert "error" == run.evaluate(notebook.cells[1], undisturbed=True).result.status
+
+
+def test_what_cannot_be_looked_at_is_told_by_its_cell(project, monkeypatch):
+    """Not by all cells of the notebook."""
+    monkeypatch.setattr(whole, "find", lambda *_: 1 / 0)
+    assert project.run() == (dict.fromkeys(CELLS, "cached"), False)
 
 
 @pytest.mark.parametrize(

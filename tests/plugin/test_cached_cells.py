@@ -129,3 +129,26 @@ def test_whoever_wants_the_phases_is_told(cells_project, option):
         )
     assert len(told[0]) >= 8
     assert told[0] == told[1] == told[2]
+
+
+@pytest.mark.parametrize("how", ["fixture", "logreport", "protocol"])
+def test_what_a_conftest_does_between_cells_is_seen(cells_project, how):
+    """A file that changes while the notebook is under way is read as it is when the cell's turn comes."""
+    act = "Path('data.txt').write_text(os.environ.get('DATA', 'a'))\n"
+    hooks = {
+        "fixture": f"@pytest.fixture(autouse=True)\ndef act(request):\n    if 'cell-2' in request.node.name: {act}",
+        "logreport": f"def pytest_runtest_logreport(report):\n    if 'cell-1' in report.nodeid: {act}",
+        "protocol": f"@pytest.hookimpl(wrapper=True)\ndef pytest_runtest_protocol():\n    {act}    return (yield)\n",
+    }
+    cells_project.file("conftest.py", f"import os\nimport pytest\nfrom pathlib import Path\n\n{hooks[how]}")
+    cells_project.file("data.txt", "a")
+    cells_project.notebook("a.ipynb", "1")
+    cells_project.notebook(
+        NB, "x = 1", "with open('data.txt') as file:\n    text = file.read()\nassert text == 'a'", "x"
+    )
+    for _ in range(3):
+        cells_project.run(*ALONE)
+    cells_project.file("data.txt", "a")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATA", "b")
+        assert "error" == cells_project.run(*ALONE).statuses(NB)[1]
