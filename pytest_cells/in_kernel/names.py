@@ -129,20 +129,6 @@ READERS = frozenset(
     | {"rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "sub", "subn", "title", "upper", "zfill"}
     | {"date", "digest", "hexdigest", "isoformat", "strftime", "total_seconds"}
     | {"all", "any", "astype", "describe", "dot", "groupby", "head", "isna", "isnull", "max", "mean", "median", "min"}
-    | {"fit", "fit_transform", "predict", "predict_proba", "score", "substitute", "summary", "transform"}
-    | {
-        "choice",
-        "choices",
-        "gauss",
-        "integers",
-        "normal",
-        "permutation",
-        "rand",
-        "randint",
-        "randn",
-        "random",
-        "uniform",
-    }
     | {"notna", "notnull", "nunique", "prod", "ravel", "reshape", "reset_index", "round", "set_index", "sort_index"}
     | {"cdf", "isf", "logpdf", "pdf", "pmf", "ppf", "sf", "substitute"}
     | {"sort_values", "std", "sum", "tail", "to_dict", "to_list", "to_numpy", "to_string", "tolist", "transpose"}
@@ -182,7 +168,7 @@ HARMFUL = {
     "numpy": frozenset(
         {"set_string_function", "set_numeric_ops", "setbufsize", "seterrcall", "seterrobj", "add_docstring"}
         | {"add_newdoc", "add_newdoc_ufunc", "seterr_call"}
-    ),
+    )
 }
 """What of those does leave something behind."""
 
@@ -642,7 +628,8 @@ class _Reader:
     def reaches(self, node: ast.Attribute) -> None:
         """Note attributes by which code reaches names that do not stand in it: in texts, or as tests among them."""
         path = dotted(node)
-        if node.attr in DYNAMIC and not (node.attr == "compile" and path[:1] not in ((), ("builtins",))):
+        of_a_library = node.attr == "compile" and path and path[0] != "builtins"  # `re.compile`
+        if node.attr in DYNAMIC and not of_a_library:
             self.found.dynamic.append(node.attr)
         if path == ("unittest", "main") or (path[:1] and path[0] in _READS_MAIN and path[-1] != "default_timer"):
             self.found.dynamic.append(".".join(path))

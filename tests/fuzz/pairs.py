@@ -2704,6 +2704,16 @@ NOTICING = (
         rerun=[1, 2],
     ),
     edit(
+        "estimators counted by what is shown",
+        [
+            "import numpy as np\nfrom sklearn.linear_model import LinearRegression\nX = np.arange(6.).reshape(3, 2)\ny = np.arange(3.)",
+            "from sklearn.pipeline import make_pipeline\nmake_pipeline(LinearRegression()).fit(X, y)",
+            "print(y)",
+        ],
+        {1: "from sklearn.pipeline import make_pipeline\nmake_pipeline(LinearRegression()).fit(X, y).predict(X)"},
+        rerun=[1, 2],
+    ),
+    edit(
         "deleted, then asked for",
         ["x = 1", "del x", "try:\n    print(x)\nexcept NameError:\n    print('none')"],
         {1: "x"},
