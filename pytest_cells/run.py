@@ -37,18 +37,14 @@ from pytest_cells.live import LiveKernel
 from pytest_cells.model import Cell, CellError, KernelIdentity, Notebook, Outcome, Status
 from pytest_cells.plan import NOTHING_STORED, Hit, Run
 from pytest_cells.report import CellFacts, CellResult, ErrorReport, KernelFacts, LargeArtifactWarning
-from pytest_cells.tracing import whole
 from pytest_cells.tracing.kernel import TracedKernel
 from pytest_cells.tracing.rung import TracesRung
 from pytest_cells.tracing.walk import TraceWalk
+from pytest_cells.tracing.whole import WholeNotebook, asked_of
 from pytest_cells.walk import Walk
 
 if TYPE_CHECKING:
     from pytest_cells.session import Session
-
-
-MOMENT_S = 1.0
-"""How long what was seen at one look at a whole notebook is believed."""
 
 
 @dataclass(frozen=True)
@@ -127,16 +123,8 @@ class NotebookRun:
         """How long the cells took when they were executed, as far as that is known."""
         self._postponed: list[Callable[[], None]] = []
         self._store_notes: list[str] = []
-        self._cached: set[int] = set()
-        """Cells that were reported as cached."""
-        self._asked: Version | None = None
-        """What decides about the whole notebook, in one digest, where nobody but us has a say in it."""
-        self._known: list[whole.KnownHit] | None = None
-        """What is told of each cell, where it is known at one look that all are cached."""
-        self.known_hits = 0
-        """How many cells were told so."""
-        self._looked_at = 0.0
-        """When that was looked at, by the monotonic clock."""
+        self._whole: WholeNotebook | None = None
+        """The notebook as a whole, where nobody but us has a say in what is cached."""
 
     def _open(self) -> None:
         """Find out what the notebook runs in. Raises KernelError; done at the first cell, not at collection."""
@@ -160,23 +148,20 @@ class NotebookRun:
         self._added: list[Lifecycle] = _flat(self.hooks.pytest_cells_lifecycles(notebook=self.notebook))
         self._evaluator: Evaluator[CellRun, CellResult] = Evaluator(built_in(self._added), self._execute)
         self.live.begin()
-        self._look_at_whole()
+        self._whole = self._look_at_whole()
         self._opened = True
 
-    def _look_at_whole(self) -> None:
-        """Find out whether the whole notebook can be taken from the cache at one look."""
+    def _look_at_whole(self) -> WholeNotebook | None:
+        """Find out whether the whole notebook can be taken from the cache at one look; None where nobody may ask."""
         cache, walk = self.settings.cache, self.walk
         if self.store is None or cache.force or cache.audit or not isinstance(walk, TraceWalk):
-            return
+            return None
         if walk.skipped or not self.notebook.cells:
-            return
+            return None
         having_a_say = ("lifecycles", "key_material", "output_filters", "setup_code")
         if any(getattr(self.hooks, f"pytest_cells_{name}").get_hookimpls() for name in having_a_say):
-            return
-        self._asked = whole.asked_of(self.notebook, self._identity, self.settings, self._marks)
-        with contextlib.suppress(Exception):  # what cannot be looked at is told by the cell that reads it
-            self._known = whole.find(self.store, walk, self._asked)
-        self._looked_at = time.monotonic()
+            return None
+        return WholeNotebook(self.store, walk, asked_of(self.notebook, self._identity, self.settings, self._marks))
 
     def _build_rung(self, executor: Executor, setup_codes: list[str]) -> ChainRung | TracesRung:
         """Return what decides for this notebook: traces where its cells can be observed, else the chain."""
@@ -293,14 +278,26 @@ class NotebookRun:
 
     def _known_result(self, run: CellRun, *, undisturbed: bool) -> CellResult | None:
         """Return the result of a cell of a notebook that is known to be cached as a whole, looked at a moment ago."""
-        late = time.monotonic() - self._looked_at > MOMENT_S
-        if late or not undisturbed or run.cell.index in self._cached:
-            self._known = None  # the cells that come are looked at one by one
-        if self._known is None or self.blocked is not None or self._first_miss is not None:
+        if self._whole is None:
             return None
-        known = self._known[run.cell.index]
-        self.known_hits += 1
+        if not undisturbed:
+            self._forget_whole()
+        if self.blocked is not None or self._first_miss is not None:
+            return None
+        known = self._whole.hit(run.cell.index)
+        if known is None:
+            return None
         return run.result("cached", cache_key=known.key, reason=Hit.reason, saved_ms=known.saved_ms)
+
+    def _forget_whole(self) -> None:
+        """Look at the cells that come one by one: somebody else may have acted since the look."""
+        if self._whole is not None:
+            self._whole.forget()
+
+    @property
+    def known_hits(self) -> int:
+        """How many cells were told from what is known of the notebook as a whole."""
+        return self._whole.told if self._whole is not None else 0
 
     def _hit(self, run: CellRun) -> CellResult | None:
         """Return the result of a cell that is taken from the cache, if no kernel is needed to know that it can be."""
@@ -316,7 +313,7 @@ class NotebookRun:
         result = run.result("skipped", reason=reason)
         try:
             self._open()
-            self._known = None  # what is below may need it
+            self._forget_whole()  # what is below may need it
             self.walk.set_skipped(cell, skipped=True)
         except CellsError as error:
             run.notes.append(str(error))
@@ -325,7 +322,7 @@ class NotebookRun:
     def setup_failed(self, cell: Cell, problem: str) -> CellFacts:
         """Note that somebody else's preparation of a cell failed: it did not run, so neither can what needs it."""
         run = CellRun(self.notebook, cell, self)
-        self._known = None
+        self._forget_whole()
         self.blocked = self.blocked or (cell, "failed")
         return self._facts(run, run.failure(CellError("SetupFailed", problem)), self.session.kernel_usage())
 
@@ -452,7 +449,6 @@ class NotebookRun:
         """Stop the kernel and keep what later runs want to know."""
         if not self._opened:
             return
-        was_known, self._known = self._known is not None, None
         self.live.drop()
         self.catch_up()
         self.session.late_notes += self._store_notes
@@ -460,8 +456,9 @@ class NotebookRun:
         self.folders.close()
         with contextlib.suppress(OSError):  # the cell that could not be stored has told it already
             self._keep_record()
-            if not was_known:
-                self._keep_whole()
+        if self._whole is not None:
+            with contextlib.suppress(OSError):
+                self._whole.close()
 
     def _keep_record(self) -> None:
         """Keep what the cells that passed depended on. Raises OSError."""
@@ -476,14 +473,6 @@ class NotebookRun:
         environment = self.store.put_blob(msgspec.json.encode(self._inputs.environment()))
         self._before = NotebookRecord(cells, environment)
         self.store.put_record(self.notebook.name, self._before)
-
-    def _keep_whole(self) -> None:
-        """Keep what is to be looked at to know that all cells are cached, where all were. Raises OSError."""
-        all_cached, self._cached = len(self._cached) == len(self.notebook.cells), set()
-        if not all_cached or self._asked is None:
-            return
-        assert self.store is not None and isinstance(self.walk, TraceWalk)
-        whole.keep(self.store, self.walk, self._asked)
 
     # -- words ---------------------------------------------------------------------------------------------
 
@@ -521,7 +510,8 @@ class NotebookRun:
         return CellError(type(error).__name__, str(error))
 
     def _facts(self, run: CellRun, result: CellResult, before: KernelUsage) -> CellFacts:
-        (self._cached.add if result.status == "cached" else self._cached.discard)(run.cell.index)
+        if self._whole is not None:
+            self._whole.note(run.cell.index, cached=result.status == "cached")
         outputs = run.outcome.outputs if run.outcome else []
         return CellFacts(
             notebook=self.notebook.name,

@@ -42,7 +42,7 @@ class Session:
     def __init__(self, settings: Settings, hooks: Any = None, executor: Executor | None = None) -> None:
         """Begin with an executor that somebody has loaded already, else load one at first use."""
         self.settings = settings
-        self.hooks = hooks if hooks is not None else _no_hooks()
+        self.hooks = hooks if hooks is not None else plugin_manager().hook
         self.digests = Digests()
         self.files = Versions()
         self.store: Store | None = Store(settings.cache.folder) if settings.cache.folder else None
@@ -202,8 +202,8 @@ def expected_failure(facts: CellFacts, reason: str) -> CellFacts:
     return msgspec.structs.replace(facts, result=msgspec.structs.replace(facts.result, status="skipped", reason=told))
 
 
-def _no_hooks() -> Any:
-    """Return a hook relay to which nobody has added anything."""
+def plugin_manager() -> Any:
+    """Return a manager of plugins that knows our hooks and to which nobody has added anything."""
     import pluggy  # pytest's own dependency; a Session under pytest is given pytest's relay
 
     from pytest_cells import hookspecs
@@ -214,4 +214,4 @@ def _no_hooks() -> Any:
         if name.startswith("pytest_cells_"):
             mark(value)
     manager.add_hookspecs(hookspecs)
-    return manager.hook
+    return manager

@@ -43,6 +43,8 @@ from pytest_cells.settings import CacheSettings
 MARKER = "pytest-cells-store"
 FOLDERS = ("objects", "traces", "environments", "records", "tmp")
 GC_EVERY_S = 24 * 3600.0
+TOUCH_EVERY_S = 3600.0
+"""Entries that are used are marked so that they outlive others, at most so often."""
 SMALL_PART = 1 / 16
 """What part of the bound one process may add to a new store without looking whether that is still within it."""
 Kept = TypeVar("Kept")
@@ -317,7 +319,7 @@ class Store:
     def touch(self, trace: Trace) -> None:
         """Mark a trace as used, at most once an hour, so that it outlives unused ones."""
         path = self._trace_name(trace)
-        if time.time() - _mtime(path) > 3600:
+        if time.time() - _mtime(path) > TOUCH_EVERY_S:
             kept = [trace.outputs, trace.lookups]
             kept += [artifact.digest for artifact in trace.artifacts.values() if artifact.stored]
             for used in (Path(path), *(self._blob(digest) for digest in kept if digest)):

@@ -100,27 +100,29 @@ def is_undisturbed(hooks: Any, config: pytest.Config) -> bool:
     """Tell whether only pytest's own plugins and ours take part in setting up, running and reporting an item."""
     if config.option.setupshow or config.option.usepdb or config.option.trace:
         return False
-    names = ["pytest_runtest_setup", "pytest_runtest_call", "pytest_runtest_teardown", "pytest_runtest_makereport"]
-    found = [impl for name in names for impl in getattr(hooks, name).get_hookimpls()]
-    found += [impl for impl in hooks.pytest_runtest_protocol.get_hookimpls() if not _wraps(impl)]
+    found = _implementations(hooks, "runtest_setup", "runtest_call", "runtest_teardown", "runtest_makereport")
+    found += [impl for impl in _implementations(hooks, "runtest_protocol") if not _wraps(impl)]
     return all(map(_is_own, found))
 
 
 def acts_between(hooks: Any) -> bool:
     """Tell whether somebody else's code runs between two items that are reported without pytest's runner."""
-    names = ("protocol", "logstart", "logreport", "logfinish")
-    found = [impl for name in names for impl in getattr(hooks, f"pytest_runtest_{name}").get_hookimpls()]
-    found += hooks.pytest_report_teststatus.get_hookimpls()
+    names = ("runtest_protocol", "runtest_logstart", "runtest_logreport", "runtest_logfinish", "report_teststatus")
+    found = _implementations(hooks, *names)
     return not all(_is_own(impl) or impl.function.__module__.startswith("xdist.") for impl in found)
 
 
 def wants_phases(hooks: Any, config: pytest.Config) -> bool:
     """Tell whether somebody may look at the reports of a passing test's setup and teardown, or at their durations."""
-    names = ("pytest_runtest_logreport", "pytest_report_teststatus", "pytest_terminal_summary")
-    found = [impl for name in names for impl in getattr(hooks, name).get_hookimpls()]
+    found = _implementations(hooks, "runtest_logreport", "report_teststatus", "terminal_summary")
     keep = any(impl.function.__module__ in _KEEPING_PHASES for impl in found)
     timed = config.option.durations is not None or config.getini("console_output_style") == "times"
     return keep or timed or not all(map(_is_own, found))
+
+
+def _implementations(hooks: Any, *names: str) -> list[Any]:
+    """Return who implements some of pytest's hooks."""
+    return [impl for name in names for impl in getattr(hooks, f"pytest_{name}").get_hookimpls()]
 
 
 def _is_own(impl: Any) -> bool:

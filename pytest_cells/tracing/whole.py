@@ -8,20 +8,21 @@ then: the traces are not read again, and what each cell leaves for those below i
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from pytest_cells.cache.store import TOUCH_EVERY_S, Store
 from pytest_cells.cache.trace import ENVIRONMENT, FORMAT, HISTORY, Stamp, Trace, Version, digest_of
 from pytest_cells.tracing.record import CHAIN
 from pytest_cells.tracing.walk import RUNG, SOURCES, TraceWalk
 
 if TYPE_CHECKING:
-    from pytest_cells.cache.store import Store
     from pytest_cells.model import KernelIdentity, Notebook
     from pytest_cells.run import Marks
     from pytest_cells.settings import Settings
@@ -30,8 +31,8 @@ FORM = 1
 """The version of what is kept, and of what is asked. A change of either makes a new number."""
 INSIDE = frozenset({"var", "slot", "loaded", "alone", HISTORY, CHAIN, SOURCES})
 """Kinds of inputs that the notebook's own cells and traces determine."""
-TOUCH_EVERY_S = 3600.0
-"""Entries that were used must be marked so that they outlive others, which the ordinary way does once an hour."""
+MOMENT_S = 1.0
+"""How long what was seen at one look is believed."""
 
 
 class KnownHit(msgspec.Struct, frozen=True):
@@ -42,8 +43,8 @@ class KnownHit(msgspec.Struct, frozen=True):
     entries: list[Stamp]
 
 
-class WholeNotebook(msgspec.Struct, frozen=True):
-    """A notebook of which all cells were cached."""
+class KnownNotebook(msgspec.Struct, frozen=True):
+    """A notebook of which all cells were cached, as it is kept."""
 
     asked: Version
     outside: dict[str, Version]
@@ -61,12 +62,53 @@ def asked_of(notebook: Notebook, identity: KernelIdentity, settings: Settings, m
     return digest_of([FORM, FORMAT, RUNG, told, who, str(notebook.path), cells, marked, os.environ.get("PYTHONPATH")])
 
 
+class WholeNotebook:
+    """One notebook while it is taken from the cache as a whole, or found out whether it can be next time."""
+
+    def __init__(self, store: Store, walk: TraceWalk, asked: Version) -> None:
+        """Look, once; what cannot be looked at is told by the cell that reads it."""
+        self._store, self._walk, self._asked = store, walk, asked
+        self._cached: set[int] = set()
+        self.hits: list[KnownHit] | None = None
+        """What is known of each cell, as long as that is believed."""
+        self.told = 0
+        """How many cells were told from that."""
+        with contextlib.suppress(Exception):
+            self.hits = find(store, walk, asked)
+        self._looked_at = time.monotonic()
+
+    def hit(self, index: int) -> KnownHit | None:
+        """Return what is known of a cell, a moment after the look, and once."""
+        if time.monotonic() - self._looked_at > MOMENT_S or index in self._cached:
+            self.forget()  # the cells that come are looked at one by one
+        if self.hits is None:
+            return None
+        self.told += 1
+        return self.hits[index]
+
+    def forget(self) -> None:
+        """Believe no longer what was seen."""
+        self.hits = None
+
+    def note(self, index: int, *, cached: bool) -> None:
+        """Note how a cell was reported."""
+        (self._cached.add if cached else self._cached.discard)(index)
+
+    def close(self) -> None:
+        """Keep what is to be looked at next time, if all cells were cached and that is news. Raises OSError."""
+        known, all_cached = self.hits is not None, len(self._cached) == len(self._walk.notebook.cells)
+        self.forget()
+        self._cached.clear()
+        if all_cached and not known:
+            keep(self._store, self._walk, self._asked)
+
+
 def find(store: Store, walk: TraceWalk, asked: Version) -> list[KnownHit] | None:
     """Return what is known of all cells of a notebook, each of which is cached, or None where that is not sure."""
-    kept = store.get_whole(walk.notebook.name, WholeNotebook)
+    kept = store.get_whole(walk.notebook.name, KnownNotebook)
     if kept is None or kept.asked != asked or len(kept.hits) != len(walk.notebook.cells):
         return None
-    oldest_ns = time.time_ns() - TOUCH_EVERY_S * 1e9
+    oldest_ns = time.time_ns() - TOUCH_EVERY_S * 1e9  # the ordinary way marks older entries as used
     for hit in kept.hits:
         if any(entry.mtime_ns < oldest_ns or not store.is_there(entry) for entry in hit.entries):
             return None
@@ -79,17 +121,17 @@ def keep(store: Store, walk: TraceWalk, asked: Version) -> None:
     """Keep what is known of a notebook of which all cells were cached. Raises OSError."""
     steps = [walk.steps.get(cell.index) for cell in walk.notebook.cells]
     traces = [step.trace for step in steps if step is not None and not step.executed]
-    if walk.skipped or len(traces) != len(steps):
+    if walk.skipped or len(traces) != len(steps) or any(map(_more_than_outputs, traces)):
         return
     outside = _outside(walk, traces)
     entries = [store.entries(trace) for trace in traces]
-    if outside is None or any(map(_more_than_outputs, traces)):
+    if outside is None:
         return
     hits = [
         KnownHit(trace.key, trace.duration_ms, found) for trace, found in zip(traces, entries, strict=True) if found
     ]
     if len(hits) == len(traces):
-        store.put_whole(walk.notebook.name, WholeNotebook(asked, outside, hits))
+        store.put_whole(walk.notebook.name, KnownNotebook(asked, outside, hits))
 
 
 def _more_than_outputs(trace: Trace) -> bool:
@@ -102,11 +144,8 @@ def _outside(walk: TraceWalk, traces: Sequence[Trace]) -> dict[str, Version] | N
     found: dict[str, Version] = {}
     for index, trace in enumerate(traces):
         made = walk.versions(index)
-        for name in _not_inside(trace.inputs):
-            if name not in made and found.setdefault(name, trace.inputs[name]) != trace.inputs[name]:
+        for name, version in trace.inputs.items():
+            inside = name in made or name.partition(":")[0] in INSIDE
+            if not inside and found.setdefault(name, version) != version:
                 return None
     return found if ENVIRONMENT in found else None
-
-
-def _not_inside(names: Iterable[str]) -> list[str]:
-    return [name for name in names if name.partition(":")[0] not in INSIDE]

@@ -107,6 +107,12 @@ class Ran:
         """The ids of the cells that were taken from the cache."""
         return [cell.id for cell in self.cells if cell.status == "cached"]
 
+    @property
+    def caches_all(self) -> bool:
+        """Whether another run with the same store would take all cells from the cache."""
+        volatile = any(why.startswith("volatile") for reasons in self.ladder.values() for why in reasons)
+        return not volatile and all(cell.verdict == "ok" for cell in self.cells)
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -182,8 +188,9 @@ class _RecordingRun(NotebookRun):
             return []
         trace = self._hits.get(run.cell.index)
         if trace is None:  # known with the whole notebook
-            assert self._known is not None
-            entry = self.store.folder / self._known[run.cell.index].entries[0].name
+            assert self._whole is not None
+            assert self._whole.hits is not None
+            entry = self.store.folder / self._whole.hits[run.cell.index].entries[0].name
             trace = decode_trace(entry.read_bytes())
         return self.store.outputs(trace)
 
@@ -218,8 +225,6 @@ class Lab:
         self._closing = contextlib.ExitStack()
         self.full_runs = self.incremental_runs = 0
         self.timeout = CELL_TIMEOUT_S
-        self._all_cached = False
-        """Whether another run with the store would take all cells from the cache."""
         self.beside: tuple[Path, list[Path]] = (Path(), [])
         """A folder, and files in it that each project begins with."""
 
@@ -253,16 +258,13 @@ class Lab:
             self._place(version, before)
             with _environment(version.env):
                 if number >= first:
-                    yield self._compare(version)
-                    self._run_cached(version)
+                    compared = self._compare(version)
+                    yield compared
+                    if not version.unstable and compared.incremental.caches_all:
+                        self.run(self.base / "store")  # what is kept of whole notebooks is there for the next version
                 else:
                     self.run(self.base / "store")
             before = version
-
-    def _run_cached(self, version: Version) -> None:
-        """Run once more where all is cached then: what is kept of whole notebooks is there for the next version."""
-        if not version.unstable and self._all_cached:
-            self.run(self.base / "store")
 
     def place(self, version: Version) -> Path:
         """Begin with a fresh project of one version, and return the notebook."""
@@ -348,8 +350,6 @@ class Lab:
             self.full_runs += 1
         else:
             self.incremental_runs += 1
-        settled = {"ok", "cached"} if store is not None else set()
-        self._all_cached = all(cell.status in settled for cell in cells) and "volatile" not in str(ladder)
         kernels = self._executor.usage.started - started
         seconds = time.monotonic() - began
         whole = run.known_hits > 0

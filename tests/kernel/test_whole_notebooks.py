@@ -6,14 +6,16 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pluggy
 import pytest
 from fuzz.harness import KeptExecutor
 
-from pytest_cells import Session, hookspecs
+from pytest_cells import Session
 from pytest_cells.executors import load_executor
+from pytest_cells.session import plugin_manager
 from pytest_cells.settings import CacheSettings, KernelSettings, Settings
 from pytest_cells.testing import code, notebook_json
 from pytest_cells.tracing import whole
@@ -204,18 +206,9 @@ def test_settings_are_looked_at(project, asked):
 def test_hooks_are_asked(project, name):
     """Whoever has a say in how cells are run or cached is asked about each."""
     asked = []
-    manager = pluggy.PluginManager("pytest")
-    for spec in vars(hookspecs).values():
-        if getattr(spec, "__name__", "").startswith("pytest_cells_"):
-            pluggy.HookspecMarker("pytest")(spec)
-    manager.add_hookspecs(hookspecs)
-    manager.register(
-        type(
-            "Plugin",
-            (),
-            {f"pytest_cells_{name}": pluggy.HookimplMarker("pytest")(lambda notebook: asked.append(notebook))},
-        )()
-    )
+    asks = pluggy.HookimplMarker("pytest")(lambda notebook: asked.append(notebook))
+    manager = plugin_manager()
+    manager.register(SimpleNamespace(**{f"pytest_cells_{name}": asks}))
     project.hooks = manager.hook
     assert not project.run()[1]
     assert asked
