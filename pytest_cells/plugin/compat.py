@@ -105,6 +105,17 @@ def is_undisturbed(hooks: Any, config: pytest.Config) -> bool:
     return all(map(_is_own, found))
 
 
+def sets_up(file: pytest.Collector) -> bool:
+    """Tell whether something is set up for all items of a file: a package's `__init__.py` is imported, for one."""
+    plain = pytest.Collector.setup, pytest.Collector.teardown
+    return any((type(node).setup, type(node).teardown) != plain for node in file.listchain())
+
+
+def leave(item: pytest.Item, nextitem: pytest.Item) -> None:
+    """Tear down what was set up for an item's file or folders and does not belong to the next item's."""
+    item.session._setupstate.teardown_exact(nextitem)
+
+
 def acts_between(hooks: Any) -> bool:
     """Tell whether somebody else's code runs between two items that are reported without pytest's runner."""
     names = ("runtest_protocol", "runtest_logstart", "runtest_logreport", "runtest_logfinish", "report_teststatus")

@@ -149,16 +149,12 @@ class CellsPlugin:
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Report a cached cell at once where the ways through setup, call and teardown would change nothing.
 
-        These take longer than all that we do for such a cell. A session's first and a notebook's last one go them, for
-        there the session's fixture is set up and the notebook is closed.
+        These take longer than all that we do for such a cell. A session's first and last one go them, for there the
+        session's fixtures are set up and torn down.
         """
-        if not isinstance(item, CellItem) or nextitem is None or nextitem.parent is not item.parent:
+        if not isinstance(item, CellItem) or nextitem is None or not item.config.stash.get(OWNED, False):
             return None
-        if not item.config.stash.get(OWNED, False) or not item.undisturbed or not reports.report_hit(item):
-            return None
-        if self.order is not None:
-            self.order.under_way(item.parent)
-        return True
+        return True if item.undisturbed and reports.report_hit(item, partial(self._leave, item, nextitem)) else None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -172,9 +168,19 @@ class CellsPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Stop a notebook's kernel when its last cell is done; until then the next one's may be launched."""
-        if isinstance(item, CellItem) and self.order is not None:
+        if isinstance(item, CellItem):
+            self._done(item, nextitem)
+
+    def _leave(self, item: CellItem, nextitem: pytest.Item) -> None:
+        """Do what pytest and we do after an item, where nobody else has a say."""
+        if nextitem.parent is not item.parent:
+            compat.leave(item, nextitem)
+        self._done(item, nextitem)
+
+    def _done(self, item: CellItem, nextitem: pytest.Item | None) -> None:
+        if self.order is not None:
             self.order.under_way(item.parent)
-        if isinstance(item, CellItem) and (nextitem is None or nextitem.parent is not item.parent):
+        if nextitem is None or nextitem.parent is not item.parent:
             item.config.stash[SESSION].release(item.parent.notebook)
 
     @pytest.hookimpl(tryfirst=True)

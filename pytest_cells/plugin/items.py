@@ -62,7 +62,10 @@ class CellFile(pytest.Module):
     hooks: Any = None
     """The hooks that act on its cells, once all conftests are known: pytest looks for them eight times a cell."""
     undisturbed = False
-    """Whether nobody but pytest and we have a say in how its cells are run; once all conftests are known."""
+    """Whether nobody but pytest and we have a say in how its cells are run, and nothing has to be set up for them.
+
+    That is known once all conftests are.
+    """
     disturbed_between = True
     """Whether somebody else's code runs between its cells even so; known then too."""
     wants_phases = True
@@ -236,7 +239,7 @@ def find_hooks(session: pytest.Session) -> None:
     """Find the hooks of each notebook that will be run; there are no more conftests to come."""
     for file in {item.parent for item in session.items if isinstance(item, CellItem)}:
         file.hooks = file.ihook
-        file.undisturbed = compat.is_undisturbed(file.hooks, session.config)
+        file.undisturbed = compat.is_undisturbed(file.hooks, session.config) and not compat.sets_up(file)
         file.disturbed_between = compat.acts_between(file.hooks)
         file.wants_phases = compat.wants_phases(file.hooks, session.config)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
@@ -39,23 +40,33 @@ def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRe
         setattr(report, ATTRIBUTE, facts_to_builtins(msgspec.structs.replace(facts, result=nodeid)))
 
 
-def report_hit(item: CellItem) -> bool:
-    """Report a cell as cached, as pytest's runner would, if it can be taken from the cache; tell whether it was."""
+def report_hit(item: CellItem, leave: Callable[[], None]) -> bool:
+    """Report a cell as cached, as pytest's runner would, if it can be taken from the cache; tell whether it was.
+
+    `leave` is its teardown: what is to be done before the next item's turn.
+    """
     taken: pytest.CallInfo[Any] = pytest.CallInfo.from_call(item.take_hit, "call", reraise=(BaseException,))
     if not taken.result:
         return False
     hooks, phases = item.ihook, item.parent.wants_phases
     hooks.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for call in (_nothing("setup"), taken, _nothing("teardown")) if phases else (taken,):
-        report = pytest.TestReport.from_item_and_call(item, call)
-        attach(item, call, report)
-        hooks.pytest_runtest_logreport(report=report)
+    for call in (_phase("setup"), taken) if phases else (taken,):
+        _report(item, call)
+    left = _phase("teardown", leave)
+    if phases or left.excinfo is not None:
+        _report(item, left)
     hooks.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
 
 
-def _nothing(when: Literal["setup", "teardown"]) -> pytest.CallInfo[Any]:
-    return pytest.CallInfo.from_call(lambda: None, when)
+def _report(item: CellItem, call: pytest.CallInfo[Any]) -> None:
+    report = pytest.TestReport.from_item_and_call(item, call)
+    attach(item, call, report)
+    item.ihook.pytest_runtest_logreport(report=report)
+
+
+def _phase(when: Literal["setup", "teardown"], work: Callable[[], None] = lambda: None) -> pytest.CallInfo[Any]:
+    return pytest.CallInfo.from_call(work, when, reraise=(pytest.exit.Exception, KeyboardInterrupt))
 
 
 def _overruled(facts: CellFacts, report: pytest.TestReport) -> CellFacts:

@@ -83,17 +83,37 @@ def test_only_the_runner_is_left_out(cells_project):
     """Without a conftest the cells between the first and the last are taken at once, and the rest is as it was."""
     cells_project.file("conftest.py", NOTE + "def pytest_runtest_logstart(nodeid):\n    note(nodeid)\n")
     cells_project.file("test_other.py", "def test_before():\n    pass\n")
-    cells_project.notebook("a.ipynb", *CELLS)
-    cells_project.notebook("b.ipynb", *CELLS)
+    cells_project.file(
+        "deep/test_deep.py",
+        "import pytest\n\n@pytest.fixture(scope='module')\ndef it():\n    yield 1\n\ndef test_it(it):\n    pass\n",
+    )
+    names = ["a.ipynb", "b.ipynb", "deep/c.ipynb"]
+    for name in names:
+        cells_project.notebook(name, *CELLS)
     cells_project.run(*ALONE)
-    result = cells_project.run(*ALONE)
-    assert (["cached"] * 4, ["cached"] * 4) == (result.statuses("a.ipynb"), result.statuses("b.ipynb"))
+    for _ in range(2):
+        result = cells_project.run(*ALONE)
+        assert [["cached"] * 4] * 3 == [result.statuses(name) for name in names]
+        assert 0 == result.ret and "2 passed, 12 cached in" in re.sub(r"\x1b\[[0-9;]*m", "", result.stdout)
     cells_project.notebook("a.ipynb", "x = 1", "x", "y = x + 1", "y")
     edited = cells_project.run(*ALONE)
     assert (["cached", "cached", "ok", "ok"], ["cached"] * 4) == (
         edited.statuses("a.ipynb"),
         edited.statuses("b.ipynb"),
     )
+
+
+@pytest.mark.parametrize("name", ["pkg/nb.ipynb", "pkg/inner/nb.ipynb"])
+def test_package_that_cannot_be_set_up(cells_project, name):
+    """Pytest imports a package's `__init__.py` before its items: where that fails no cell passes, cached or not."""
+    cells_project.notebook("a.ipynb", *CELLS)  # the session's first cell is always set up
+    cells_project.file("pkg/__init__.py", "")
+    cells_project.notebook(name, *CELLS)
+    for status in ("ok", "cached", "cached"):
+        assert [status] * 4 == cells_project.run(*ALONE).statuses(name)
+    cells_project.file("pkg/__init__.py", "raise ValueError('broken')")
+    result = cells_project.run(*ALONE)
+    assert (["cached"] * 4, ["error"] * 4) == (result.statuses("a.ipynb"), result.statuses(name))
 
 
 def test_hooks_that_fail(cells_project):
