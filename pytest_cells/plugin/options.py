@@ -68,11 +68,11 @@ def add_options(parser: pytest.Parser) -> None:
     flag(
         "--cells-fork-server",
         metavar="WHEN",
-        help="Fork kernels from a server that has ipykernel loaded: auto (where possible, default), on (or fail), off",
+        help="Fork kernels from a server that has ipykernel loaded: auto (where possible), on or off (default: auto)",
     )
     ini = parser.addini
     ini("cells_files", "Globs of notebooks to collect, against name or path (default: *.ipynb)", type="args")
-    ini("cells_cache", "What a cached cell depends on: traces, chain or off (default: chain)")
+    ini("cells_cache", "What a cached cell depends on: traces, chain or off (default: traces)")
     ini("cells_timeout", "Seconds a cell may take, 0 for no limit (default: 300)")
     ini("cells_notebook_timeout", "Seconds that a notebook may take from its first cell on (default: 0, no limit)")
     ini("cells_startup_timeout", "Seconds a kernel may take until it answers (default: 60)")
@@ -80,13 +80,13 @@ def add_options(parser: pytest.Parser) -> None:
     ini("cells_kernel_manager", "Kernel manager (module:Class) to use instead of jupyter_client's own")
     ini("cells_kernel_retries", "How often a cell is tried again after its kernel died (default: 1)")
     ini("cells_executor", "Executor to use (default: jupyter)")
-    ini("cells_fork_server", "Fork kernels from a server that has ipykernel loaded: auto (default), on or off")
+    ini("cells_fork_server", "Fork kernels from a server that has ipykernel loaded: auto, on or off (default: auto)")
     ini("cells_kernels_ahead", "Kernels to launch beforehand for notebooks that will be run (default: 1)")
     ini("cells_preload", "Modules that the fork server imports once for all kernels", type="args")
     ini("cells_max_memory_mb", "MB of data that a kernel's process may hold, 0 for no limit (default: 0)")
     ini("cells_max_output_mb", "MB of output that is kept of a cell, 0 for no limit (default: 50)")
-    ini("cells_python3", "What the kernelspec python3 means: pytest (its interpreter, default) or kernelspec")
-    ini("cells_cwd", "Working directory of kernels: notebook (its folder, default) or rootdir")
+    ini("cells_python3", "What the kernelspec python3 means: pytest (its interpreter) or kernelspec (default: pytest)")
+    ini("cells_cwd", "Working directory of kernels: notebook (its folder) or rootdir (default: notebook)")
     ini(
         "cells_artifacts",
         "Folders whose files are artifacts, relative to the notebook and to rootdir (default: artifacts)",

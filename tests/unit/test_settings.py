@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from pytest_cells.errors import SettingsError
 from pytest_cells.model import Notebook
+from pytest_cells.plugin.options import DEFAULT_RUNG, FILES, add_options
 from pytest_cells.settings import ArtifactSettings, CacheSettings, KernelSettings, Settings
 
 NAN = float("nan")
@@ -24,6 +26,54 @@ def test_defaults() -> None:
     )
     assert ArtifactSettings(("artifacts",), 50.0, 100.0) == settings.artifacts
     assert False is settings.shared_run
+
+
+def test_help_tells_the_defaults() -> None:
+    """What `pytest --help` calls the default of an option or ini value is what it is without one."""
+    settings = Settings(Path("/project"))
+    cache, kernel, artifacts = settings.cache, settings.kernel, settings.artifacts
+    defaults: dict[str, object] = {
+        "cells_files": FILES[0],
+        "cells_cache": cache.rung,
+        "cells_cache_max_size_mb": f"{cache.max_size_mb:g}",
+        "cells_audit": f"{cache.audit:g}",
+        "cells_timeout": f"{kernel.timeout:g}",
+        "cells_notebook_timeout": f"{kernel.notebook_timeout:g}",
+        "cells_startup_timeout": f"{kernel.startup_timeout:g}",
+        "cells_kernel_retries": kernel.retries,
+        "cells_executor": kernel.executor,
+        "cells_fork_server": kernel.fork_server,
+        "cells_kernels_ahead": kernel.ahead,
+        "cells_max_memory_mb": f"{kernel.max_memory_mb:g}",
+        "cells_max_output_mb": f"{kernel.max_output_mb:g}",
+        "cells_python3": kernel.python3,
+        "cells_cwd": kernel.cwd,
+        "cells_artifacts": artifacts.folders[0],
+        "cells_max_artifact_mb": f"{artifacts.max_mb:g}",
+    }
+    told = _Told()
+    add_options(told)  # type: ignore[arg-type]
+    found = {name: text for name, text in told.helps.items() if "default" in text and name != "cells_cache_dir"}
+    assert defaults.keys() == found.keys()
+    assert DEFAULT_RUNG == cache.rung
+    for name, text in found.items():
+        assert {str(defaults[name])} == set(re.findall(r"\(default: ([^,)]+)", text))
+
+
+class _Told:
+    """A parser of pytest's that keeps the help of each option and ini value; of two with one name the text of both."""
+
+    def __init__(self) -> None:
+        self.helps: dict[str, str] = {}
+
+    def getgroup(self, *_: str) -> _Told:
+        return self
+
+    def addini(self, name: str, text: str, **_: Any) -> None:
+        self.helps[name] = f"{self.helps.get(name, '')} {text}"
+
+    def addoption(self, name: str, *, help: str, **_: Any) -> None:  # noqa: A002  # pytest's own name
+        self.addini(name.removeprefix("--").replace("-", "_"), help)
 
 
 @pytest.mark.parametrize("section", [Settings, CacheSettings, KernelSettings, ArtifactSettings])
