@@ -16,6 +16,7 @@ from benchmarks.verdicts import verdicts
 
 COLLECT_ONLY = "--collect-only"
 EMPTY_TESTS = "pytest, 1000 empty tests"
+MERELY_REPORTED = "a report for each cell"
 ONE_PROCESS = "pytest-cells -n 0"
 TWO_PROCESSES = "pytest-cells -n 2"
 UNOBSERVED = "pytest-cells, cache off"
@@ -125,12 +126,26 @@ def parallel(folder: Path) -> list[Command]:
     ]
 
 
+# Instead of all that is done for an item; what remains is pytest's own work for a thousand results.
+REPORTING = """\
+import pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item):
+    report = pytest.TestReport(item.nodeid, item.location, {}, "passed", None, "call")
+    item.ihook.pytest_runtest_logreport(report=report)
+    return True
+"""
+
+
 def hits(folder: Path) -> list[Command]:
     """Prepare a thousand cells that are all cached, against merely collecting them, and against tests that do nothing.
 
-    What those take beyond being collected pytest needs for a thousand results of whatever kind.
+    What those take beyond being collected pytest needs for a thousand results of whatever kind. Least of all takes a
+    plugin that reports each cell as passed and does nothing else.
     """
     write_trivial(folder, notebooks=50, cells_each=20)
+    folder.joinpath("reporting.py").write_text(REPORTING, encoding="utf-8")
     ordinary = folder / "ordinary"
     ordinary.mkdir()
     for number in range(50):
@@ -140,6 +155,7 @@ def hits(folder: Path) -> list[Command]:
         tools.cells(folder, {"cached": 1000}, first={"passed": 1000}),
         tools.cells(folder, {"collected": 1000}, "--collect-only", tool=COLLECT_ONLY),
         tools.Command(EMPTY_TESTS, tools.pytest_argv("ordinary"), folder, {"passed": 1000}),
+        tools.cells(folder, {"passed": 1000}, "-p", "reporting", tool=MERELY_REPORTED),
     ]
 
 
@@ -310,6 +326,7 @@ WORKLOADS = (
             Comparison(CELLS, COLLECT_ONLY, Kind.RATIO, 1.3),
             Comparison(CELLS, EMPTY_TESTS, Kind.RATIO),
             Comparison(EMPTY_TESTS, COLLECT_ONLY, Kind.RATIO),
+            Comparison(MERELY_REPORTED, COLLECT_ONLY, Kind.RATIO),
         ),
     ),
 )
