@@ -36,6 +36,8 @@ PROBE = "probe"
 """The id of the cell that tells all variables."""
 CELL_TIMEOUT_S = 60.0
 MOST_TEXT = 20_000
+FULL_RUNS_MORE = 4
+"""So many full runs are asked whether they agree where an incremental one differs: chance may agree with itself."""
 Rung = Literal["traces", "chain"]
 RUNGS: tuple[Rung, ...] = ("chain", "traces")
 Kind = Literal[
@@ -305,11 +307,14 @@ class Lab:
         unsettled: list[Problem] = []
         if problems:
             after = read_tree(self.project)
-            write_tree(self.project, start)
-            again = self._aside_run()
+            for _ in range(FULL_RUNS_MORE):
+                write_tree(self.project, start)
+                again = self._aside_run()
+                unsettled += [problem for problem in problems if not _settled(problem, full, again)]
+                problems = [problem for problem in problems if problem not in unsettled]
+                if not problems:
+                    break
             write_tree(self.project, after)
-            unsettled = [problem for problem in problems if not _settled(problem, full, again)]
-            problems = [problem for problem in problems if problem not in unsettled]
         return Compared(incremental, full, problems, unsettled)
 
     def twice(self, version: Version) -> tuple[Ran, Ran]:
