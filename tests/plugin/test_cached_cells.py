@@ -103,6 +103,23 @@ def test_only_the_runner_is_left_out(cells_project):
     )
 
 
+def test_whole_notebooks_are_known_where_nobody_has_a_say(cells_project):
+    """From the third run on; what is set up for a package might have a say."""
+    cells_project.file(
+        "conftest.py",
+        NOTE + "def pytest_sessionfinish(session):\n    from pytest_cells.plugin.items import SESSION\n"
+        "    for path, run in session.config.stash[SESSION]._runs.items():\n"
+        "        note(f'{path.name}={run.known_hits}')\n",
+    )
+    cells_project.file("pkg/__init__.py", "")
+    for number, name in enumerate(["a.ipynb", "b.ipynb", "pkg/c.ipynb"]):  # equal cells would share results
+        cells_project.notebook(name, f"x = {number}", *CELLS[1:])
+    for _ in range(3):
+        cells_project.run(*ALONE)
+    seen = cells_project.path.joinpath("seen.txt").read_text().split()
+    assert [f"{name}.ipynb=0" for name in "abcabc"] + ["a.ipynb=4", "b.ipynb=4", "c.ipynb=0"] == seen
+
+
 def test_package_that_cannot_be_set_up(cells_project):
     """Pytest imports a package's `__init__.py` before its items: where that fails no cell passes, cached or not."""
     name = "pkg/inner/nb.ipynb"
