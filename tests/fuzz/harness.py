@@ -47,7 +47,7 @@ Tree = dict[str, bytes]
 
 ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 CELL_FILE = re.compile(r"\S*ipykernel_\d+[/\\]\d+\.py(:\d+)?")
-TIMINGS = re.compile(r"(CPU times: |Wall time: |CPU total: ).*?(?=\\n|$)", re.MULTILINE)
+TIMINGS = re.compile(r"(CPU times: |Wall time: |CPU total: |Ran \d+ tests? in ).*?(?=\\n|$)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
