@@ -93,6 +93,7 @@ def describe_input(name: str) -> str:
         "envvar": f"environment variable {rest}",
         "slot": f"the state of {rest}",
         "loaded": f"what was imported of {rest} above",
+        "held": f"what module {rest} holds",
         "@environment": "the Python environment",
         "@cwd": "the working directory",
         "@setup": "the setup code",

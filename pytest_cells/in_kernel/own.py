@@ -26,6 +26,8 @@ _OF_MODULES = frozenset({"__name__", "__doc__", "__file__", "__cached__", "__loa
     "__warningregistry__",
 }
 """Variables that Python itself gives to modules."""
+_IMPORTING = frozenset({"importlib", "pkgutil", "pydoc", "runpy", "imp"})
+"""Modules of Python that import others by a name that they are given."""
 _FRAMES = frozenset({"_getframe", "_current_frames", "currentframe", "inspect", "f_globals", "f_back", "__main__"})
 
 
@@ -95,11 +97,14 @@ class OwnModules:
         return self._folders[folder]
 
     def touched(self, packages: "Iterable[str]", imports: "Iterable[str]") -> "list[str]":
-        """Return them all, since they may import one another, if some package or import is among them."""
+        """Return them all, since they may import one another, if some package or import is among them.
+
+        So may what imports modules by a name that need not stand in the code.
+        """
         if not self.names:
             return []
         wanted = {*packages, *(name.lstrip(".").partition(".")[0] for name in imports)}
-        if wanted.isdisjoint(name.partition(".")[0] for name in self.names):
+        if wanted.isdisjoint(_IMPORTING) and wanted.isdisjoint(name.partition(".")[0] for name in self.names):
             return []
         return sorted(self.names)
 

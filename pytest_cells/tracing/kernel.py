@@ -336,7 +336,9 @@ class TracedKernel(LiveKernel):
             kind, _, name = key.partition(":")
             if kind == "envvar" and (name in seen or "*" in seen) and seen.get(name, ABSENT) != written:
                 return f"cell {cell.label} read the environment variable {name}, which was not brought back"
-        for name in record.writes:
+        loaded = {*record.modules}
+        left = {key[4:] for key in state.versions if key.startswith("var:") and key[4:].partition(":")[0] in loaded}
+        for name in (*record.writes, *sorted(left)):
             if (
                 ":" in name
                 and name not in record.reads

@@ -3,8 +3,9 @@
 Names of inputs, beside those of `cache/keys.py`: `var:NAME` a variable; `alone:NAME` which others share mutable
 objects with a variable that the cell overwrites; `path:FILE` a file's bytes, `list:FOLDER` what a folder holds;
 `envvar:NAME` an environment variable; `slot:NAME` ambient state; `loaded:NAME` what cells above have loaded of a
-package that may show something when it is imported for the first time; `@history` the last barrier above; `@chain`
-everything above, which barriers depend on; `@sources` the text of all cells above.
+package that may show something when it is imported for the first time; `held:NAME` what they have left in the variables
+of a module of the project that the cell was the first to load; `@history` the last barrier above; `@chain` everything
+above, which barriers depend on; `@sources` the text of all cells above.
 """
 
 from __future__ import annotations
@@ -111,9 +112,21 @@ def inputs_of(
         loaded = state.version(f"loaded:{name}")
         if loaded != ABSENT or (shows and name in record.first):
             inputs[f"loaded:{name}"] = loaded
+    for name in _loaded_own(record):
+        inputs[f"held:{name}"] = state.version(f"held:{name}")
     if record.barrier:
         inputs[CHAIN] = state.version(CHAIN)
     return inputs
+
+
+def _loaded_own(record: Record) -> list[str]:
+    """Return the modules of the project, by top-level name, of which a cell was the first to load some.
+
+    It found them as their files make them: that is not so below a cell that has loaded and changed them.
+    """
+    written = (name.partition(":")[0] for name in record.writes if ":" in name)
+    own = {*record.own, *(module.partition(".")[0] for module in written)}
+    return sorted(own.intersection(module.partition(".")[0] for module in record.modules))
 
 
 def writes_of(
@@ -158,6 +171,13 @@ def members_of(name: str, version: Version) -> tuple[str, ...]:
     """Return the names of the component that a variable is of."""
     members = version.partition("&")[2]
     return tuple(members.split(",")) if members else (name,)
+
+
+def held_version(name: str, versions: Mapping[str, Version]) -> Version:
+    """Return what cells have left in the variables of a module and of those inside it."""
+    inside = (f"var:{name}:", f"var:{name}.")
+    found = {key: version for key, version in versions.items() if key.startswith(inside) and version != ABSENT}
+    return digest_of(found) if found else ABSENT
 
 
 def alone_version(name: str, versions: Mapping[str, Version]) -> Version:

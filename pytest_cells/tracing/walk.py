@@ -15,9 +15,9 @@ from pytest_cells.cache.trace import ABSENT, HISTORY, Trace, Version, digest_of
 from pytest_cells.in_kernel.versions import TRANSIENT_VARIABLES, Versions, listing
 from pytest_cells.model import Cell, KernelIdentity, Notebook
 from pytest_cells.plan import State
-from pytest_cells.tracing.record import CHAIN, alone_version, value_digest
+from pytest_cells.tracing.record import CHAIN, alone_version, held_version, value_digest
 
-RUNG = "traces 7"
+RUNG = "traces 8"
 """Part of every lookup key: what is observed. A change of that makes a new number, and old traces are misses."""
 SOURCES = "@sources"
 START: Version = digest_of("start")
@@ -178,6 +178,8 @@ class TraceWalk:
             return ABSENT
         if kind == "alone":
             return alone_version(rest, versions)
+        if kind == "held":
+            return held_version(rest, versions)
         if name == SOURCES:
             above = self.notebook.cells[: cell.index + 1]
             return digest_of([other.source for other in above if other.index not in self.skipped])

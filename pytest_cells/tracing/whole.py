@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FORM = 1
 """The version of what is kept, and of what is asked. A change of either makes a new number."""
-INSIDE = frozenset({"var", "slot", "loaded", "alone", HISTORY, CHAIN, SOURCES})
+INSIDE = frozenset({"var", "slot", "loaded", "held", "alone", HISTORY, CHAIN, SOURCES})
 """Kinds of inputs that the notebook's own cells and traces determine."""
 MOMENT_S = 1.0
 """How long what was seen at one look is believed."""

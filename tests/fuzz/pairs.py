@@ -1593,6 +1593,75 @@ ENVIRONMENT = (
 )
 NUMBERS = "[int(x) for x in open(p).read().split(',')]"
 """What a function of a module reads from a file, and may remember."""
+_SET_FILES = {"mod.py": "N = 1\ndef f(): return N\n"}
+_LOADED_BELOW = {
+    "set": (_SET_FILES, "mod.N = 2", "import mod\nprint(mod.f())"),
+    "replaced": ({"mod.py": "def f(): return 1\n"}, "mod.f = lambda: 2", "import mod\nprint(mod.f())"),
+    "from": ({"mod.py": "def f(): return 1\n"}, "mod.f = lambda: 2", "from mod import f\nprint(f())"),
+    "changed": ({"mod.py": "L = [1]\ndef f(): return L\n"}, "mod.L.append(2)", "import mod\nprint(mod.f())"),
+    "through another": (
+        {"mod.py": "def f(): return 1\n", "other.py": "import mod\ndef g(): return mod.f()\n"},
+        "mod.f = lambda: 2",
+        "import other\nprint(other.g())",
+    ),
+    "through a library of the notebook": (
+        {"mod.py": "N = 1\n", "other.py": "import mod\ndef g(): return mod.N\n"},
+        "mod.N = 2",
+        "def go():\n    import other\n    return other.g()\nprint(go())",
+    ),
+    "in a package": (
+        {
+            "mod/__init__.py": "",
+            "mod/deep.py": "N = 1\n",
+            "mod/sub.py": "from mod import deep\ndef f(): return deep.N\n",
+        },
+        "from mod import deep\ndeep.N = 2",
+        "from mod.sub import f\nprint(f())",
+    ),
+    "by name": (
+        {"mod.py": "N = 1\ndef f(): return N\n"},
+        "mod.N = 2",
+        "import importlib\nprint(importlib.import_module('mod').f())",
+    ),
+    "by a name made up": (
+        {"mod.py": "N = 1\ndef f(): return N\n"},
+        "mod.N = 2",
+        "import importlib\nname = 'mo' + 'd'\nprint(importlib.import_module(name).f())",
+    ),
+    "by running it": ({"mod.py": "N = 1\n"}, "mod.N = 2", "exec('import mod')\nprint(mod.N)"),
+}
+LOADED_BELOW = (
+    *(
+        cells(f"module loaded above: {name}", ["1", read], ["1", f"import mod\n{change}", read], files=files, rerun=[2])
+        for name, (files, change, read) in _LOADED_BELOW.items()
+    ),
+    *(
+        edit(name, [bound, "import mod\nmod.N = 2", read], {1: "import mod\nmod.N = 3"}, files=_SET_FILES, rerun=[1, 2])
+        for name, bound, read in (
+            ("module imported by name, set above", "1", "import importlib\nprint(importlib.import_module('mod').f())"),
+            ("module imported by another name", "from importlib import import_module as im", "print(im('mod').f())"),
+            ("module resolved by name, set above", "import pkgutil", "print(pkgutil.resolve_name('mod:f')())"),
+            ("module located, set above", "import pydoc", "print(pydoc.locate('mod.f')())"),
+        )
+    ),
+    *(
+        cells(f"module no longer loaded above: {name}", [f"import mod\n{change}", read], [read], files=files, rerun=[0])
+        for name, (files, change, read) in _LOADED_BELOW.items()
+    ),
+    *(
+        cells(
+            f"module loaded above and left as it is: {name}",
+            ["1", read, "2"],
+            ["1", "import mod", read, "2"],
+            files=files,
+            cached=[0, 2, 3],
+        )
+        for name, (files, _, read) in _LOADED_BELOW.items()
+        if name in ("replaced", "from", "through another")
+    ),
+)
+
+
 MODULES = (
     edit(
         "file that a cell above has mapped",
@@ -3372,6 +3441,7 @@ PAIRS: tuple[Pair, ...] = (
     *FILES,
     *ENVIRONMENT,
     *MODULES,
+    *LOADED_BELOW,
     *AMBIENT,
     *STORES,
     *PRECISE,

@@ -1360,6 +1360,28 @@ CODE = (
         ("function", "import in a module's function"),
     ),
     Rule(
+        "modules imported by name",
+        "Modules of the project that a cell asks for by a name which need not stand in it",
+        "that it uses ``importlib``, ``pkgutil``, ``pydoc`` or ``runpy``: it may use all that are loaded",
+        "the cell is a barrier (``__import__``, ``sys.modules``)",
+        (Change("own.py", "wanted.isdisjoint(_IMPORTING) and ", ""),),
+        ("module imported by name, set above", "module resolved by name, set above"),
+    ),
+    Rule(
+        "modules loaded above",
+        "Modules of the project that a cell was the first to load, as their files make them",
+        "what cells above have left in their variables, as ``held:module``",
+        "lineage",
+        (
+            Change(
+                "effects.py",
+                'told["modules"], told["module_files"] = modules, self',
+                'told["modules"], told["module_files"] = [], self',
+            ),
+        ),
+        ("module loaded above: set", "module loaded above: replaced", "module loaded above: through another"),
+    ),
+    Rule(
         "state of modules",
         "Variables of the project's modules",
         "digests of their values, as ``module:variable``",

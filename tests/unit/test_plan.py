@@ -111,6 +111,7 @@ def test_what_was_written_hides_what_is_outside() -> None:
         ("@cwd", "the working directory"),
         ("@setup", "the setup code"),
         ("module:helpers", "module helpers, or one that it imports"),
+        ("held:helpers", "what module helpers holds"),
         ("env:MODE", "environment variable MODE"),
         ("file:data/a:b.csv", "data/a:b.csv"),
         ("key:model", "key material model"),
