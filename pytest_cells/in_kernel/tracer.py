@@ -165,8 +165,9 @@ class Tracer:
         record["names_indexes"] = self._names_indexes
         self._libraries.take_in()
         closure = self._closure(found, before)
-        if self._loads_classes(found, closure, before):
-            classes = {name for name in before if isinstance(self._namespace.get(name), _NAMED_IN_DATA)}
+        loads_classes = self._loads_classes(found, closure, before)
+        if loads_classes:  # of the notebook, or of modules
+            classes = {name for name in before if ":" in name or isinstance(self._namespace.get(name), _NAMED_IN_DATA)}
             closure |= self._closure(found, before, classes)
         bound = self._bound()
         rebound = {name for name, value in bound.items() if self._identities.get(name) != id(value)}
@@ -220,7 +221,8 @@ class Tracer:
         if record.pop("held", False):
             unseen = sorted(name for name in touched if name in components and components[name].digest is None)
             record["volatile"].extend("it may write to a file that stays open (%s)" % name for name in unseen[:1])
-        own = self._modules.touched(self._packages(touched, components), found.imports)
+        packages = self._packages(touched, components)
+        own = sorted(self._modules.names) if loads_classes else self._modules.touched(packages, found.imports)
         record["own"] = sorted({name.partition(".")[0] for name in own} | lookups.take_missing())
         logs_plainly = self._effects.is_plain("logging")
         for name in own:

@@ -1645,6 +1645,19 @@ LOADED_BELOW = (
         )
     ),
     *(
+        edit(
+            f"class of a module that data names: {name}",
+            ["import mod, pickle\nwith open('a.pkl', 'wb') as file: pickle.dump(mod.A(), file)", f"{read}.f())"],
+            files={"mod.py": "class A:\n    def f(self): return 1\n"},
+            changed={"mod.py": "class A:\n    def f(self): return 2\n"},
+            rerun=[0, 1],
+        )
+        for name, read in (
+            ("pickle", "import pickle\nwith open('a.pkl', 'rb') as file: print(pickle.load(file)"),
+            ("pandas", "import pandas as pd\nprint(pd.read_pickle('a.pkl')"),
+        )
+    ),
+    *(
         cells(f"module no longer loaded above: {name}", [f"import mod\n{change}", read], [read], files=files, rerun=[0])
         for name, (files, change, read) in _LOADED_BELOW.items()
     ),

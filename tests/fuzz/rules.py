@@ -538,7 +538,7 @@ NAMES = (
     Rule(
         "classes in data",
         "Classes that pickles name",
-        "calls of what loads pickles: all classes and functions of the notebook count as loaded",
+        "calls of what loads pickles: all classes and functions of the notebook and its modules count as loaded",
         CHAIN,
         (Change("tracer.py", "if self._loads_classes(found, closure, before):", "if False:"),),
         ("pickle finds the class",),
