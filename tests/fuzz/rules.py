@@ -540,7 +540,7 @@ NAMES = (
         "Classes that pickles name",
         "calls of what loads pickles: all classes and functions of the notebook and its modules count as loaded",
         CHAIN,
-        (Change("tracer.py", "if self._loads_classes(found, closure, before):", "if False:"),),
+        (Change("tracer.py", "self._loads_classes(found, closure, before)\n", "False\n"),),
         ("pickle finds the class",),
     ),
     Rule(
