@@ -1604,7 +1604,7 @@ _LOADED_BELOW = {
         "mod.f = lambda: 2",
         "import other\nprint(other.g())",
     ),
-    "through a library of the notebook": (
+    "through a function of the notebook": (
         {"mod.py": "N = 1\n", "other.py": "import mod\ndef g(): return mod.N\n"},
         "mod.N = 2",
         "def go():\n    import other\n    return other.g()\nprint(go())",
@@ -1619,12 +1619,12 @@ _LOADED_BELOW = {
         "from mod.sub import f\nprint(f())",
     ),
     "by name": (
-        {"mod.py": "N = 1\ndef f(): return N\n"},
+        _SET_FILES,
         "mod.N = 2",
         "import importlib\nprint(importlib.import_module('mod').f())",
     ),
     "by a name made up": (
-        {"mod.py": "N = 1\ndef f(): return N\n"},
+        _SET_FILES,
         "mod.N = 2",
         "import importlib\nname = 'mo' + 'd'\nprint(importlib.import_module(name).f())",
     ),
