@@ -24,7 +24,15 @@ from pytest_cells.live import Filter, LiveKernel
 from pytest_cells.model import Cell, Json, Notebook, Outcome
 from pytest_cells.settings import Settings
 from pytest_cells.tracing.environments import Environments
-from pytest_cells.tracing.record import Record, finalizes, inputs_of, read_record, writes_of
+from pytest_cells.tracing.record import (
+    Record,
+    finalizes,
+    inputs_of,
+    loaded_own,
+    read_record,
+    variables_inside,
+    writes_of,
+)
 from pytest_cells.tracing.seal import Sealer
 from pytest_cells.tracing.walk import Step, TraceWalk
 from pytest_cells.tracing.way import Replay, Restore, Way, find_way, reachable, states_of_modules
@@ -336,9 +344,8 @@ class TracedKernel(LiveKernel):
             kind, _, name = key.partition(":")
             if kind == "envvar" and (name in seen or "*" in seen) and seen.get(name, ABSENT) != written:
                 return f"cell {cell.label} read the environment variable {name}, which was not brought back"
-        loaded = {*record.modules}
-        left = {key[4:] for key in state.versions if key.startswith("var:") and key[4:].partition(":")[0] in loaded}
-        for name in (*record.writes, *sorted(left)):
+        left = (name for module in loaded_own(record) for name in variables_inside(module, state.versions))
+        for name in (*record.writes, *left):
             if (
                 ":" in name
                 and name not in record.reads

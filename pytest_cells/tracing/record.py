@@ -112,14 +112,14 @@ def inputs_of(
         loaded = state.version(f"loaded:{name}")
         if loaded != ABSENT or (shows and name in record.first):
             inputs[f"loaded:{name}"] = loaded
-    for name in _loaded_own(record):
+    for name in loaded_own(record):
         inputs[f"held:{name}"] = state.version(f"held:{name}")
     if record.barrier:
         inputs[CHAIN] = state.version(CHAIN)
     return inputs
 
 
-def _loaded_own(record: Record) -> list[str]:
+def loaded_own(record: Record) -> list[str]:
     """Return the modules of the project, by top-level name, of which a cell was the first to load some.
 
     It found them as their files make them: that is not so below a cell that has loaded and changed them.
@@ -175,9 +175,14 @@ def members_of(name: str, version: Version) -> tuple[str, ...]:
 
 def held_version(name: str, versions: Mapping[str, Version]) -> Version:
     """Return what cells have left in the variables of a module and of those inside it."""
-    inside = (f"var:{name}:", f"var:{name}.")
-    found = {key: version for key, version in versions.items() if key.startswith(inside) and version != ABSENT}
+    found = {inside: versions[f"var:{inside}"] for inside in variables_inside(name, versions)}
     return digest_of(found) if found else ABSENT
+
+
+def variables_inside(module: str, versions: Mapping[str, Version]) -> list[str]:
+    """Return the variables, `module:variable`, of a module and of those inside it that cells have bound."""
+    inside = (f"var:{module}:", f"var:{module}.")
+    return [key[4:] for key, version in versions.items() if key.startswith(inside) and version != ABSENT]
 
 
 def alone_version(name: str, versions: Mapping[str, Version]) -> Version:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from fuzz.harness import PROBE, Version
 from fuzz.kinds import FAMILIES, HARMFUL, KINDS, POOLS, PROBED, Kind
 from fuzz.probe import probe
+from fuzz.project import draws, first_files, helpers, registry, users
 
 STEPS = 6
 SLOT = re.compile(rf"([$@?!])({'|'.join(sorted(POOLS, key=len, reverse=True))})(\d?)\b")
@@ -219,6 +220,7 @@ class Author:
             (self._change_constant, 10),
             (self._change_operator, 3),
             (self._insert, 5),
+            (self._insert_about_modules, 2),
             (self._delete, 3),
             (self._swap, 3),
             (self._duplicate, 2),
@@ -314,6 +316,23 @@ class Author:
         cells = (*project.cells[:at], made, *project.cells[at:])
         return f"{made.id} inserted", replace(project, cells=cells)
 
+    def _insert_about_modules(self, project: Project) -> tuple[str, Project] | None:
+        """Insert a cell that uses modules of the project, where the notebook does."""
+        kinds = [kind for kind in self._kinds if kind.family == "modules" and not kind.alone]
+        if not kinds or not self._pick(project, lambda statement: statement.kind.family == "modules"):
+            return None
+        at = self._random.randint(0, len(project.cells))
+        bound = bound_names(project.cells[:at])
+        kind = self._random.choice(kinds)
+        statements = [
+            made for missing in self._missing(kind, bound) for made in self._makers(missing, bound, project.renamed)
+        ]
+        statements.append(self._statement(kind, bound, project.renamed))
+        self._next_id += 1
+        made = FuzzCell(f"c{self._next_id}", tuple(statements))
+        cells = (*project.cells[:at], made, *project.cells[at:])
+        return f"{made.id} inserted, about modules", replace(project, cells=cells)
+
     def _delete(self, project: Project) -> tuple[str, Project] | None:
         if len(project.cells) < 3:
             return None
@@ -396,7 +415,7 @@ class Author:
     def _change_module(self, project: Project) -> tuple[str, Project]:
         number = self._random.randrange(10)
         files = dict(project.files)
-        what = self._random.randrange(6)
+        what = self._random.randrange(9)
         if what <= 1:
             files["helpers.py"] = helpers(number, self._random.choice(OPERATORS), 0)
         elif what == 2:
@@ -405,8 +424,14 @@ class Author:
             files["helpers.py"] = helpers(3, "+", number)
         elif what == 4:
             files["pkg/deep.py"] = f"BASE = {number}\n"
-        else:
+        elif what == 5:
             files["lib/extra.py"] = f"VALUE = {number}\n"
+        elif what == 6:
+            files["registry.py"] = registry(number)
+        elif what == 7:
+            files["users.py"] = users(number)
+        else:
+            files["draws.py"] = draws(number)
         return "a module changed", replace(project, files=files)
 
     def _change_env(self, project: Project) -> tuple[str, Project]:
@@ -440,143 +465,6 @@ def maker(pool: str) -> Kind:
         for kind in KINDS
         if not kind.alone and any(found[:2] == ("@", pool) for found in SLOT.findall(kind.template))
     )
-
-
-def first_files() -> dict[str, str]:
-    """Return what the author has in each file at first."""
-    return {
-        "data.txt": "3 1 2\n",
-        "data.csv": "u,v\n1,4\n2,5\n3,6\n",
-        "conf.json": '{"k": [1], "n": 2}\n',
-        "data/one.txt": "1\n",
-        "script.py": "script_value = 5\nprint('script', script_value)\n",
-        "helpers.py": helpers(3, "+", 0),
-        "speaks.py": "print('speaks')\nN = 2\n",
-        "pkg/__init__.py": "",
-        "pkg/sub.py": "from pkg.deep import BASE\n\nCACHE = {}\n\n\ndef value():\n    return BASE + len(CACHE)\n",
-        "pkg/deep.py": "BASE = 1\n",
-        "lib/extra.py": "VALUE = 7\n",
-    }
-
-
-def helpers(constant: int, operator: str, further: int) -> str:
-    """Return a module of the project."""
-    return HELPERS.replace("CONST = 0", f"CONST = {constant}").replace("x + 2", f"x {operator} 2") + (
-        f"\n\ndef further():\n    return {further}\n" if further else ""
-    )
-
-
-HELPERS = '''"""A module of the project."""
-
-import functools
-import os
-
-CONST = 0
-STATE = []
-TABLE = {"a": 1}
-_kept = None
-
-
-def hook(x):
-    return -x
-
-
-def twice(x):
-    return (x + 2) * 2 + CONST
-
-
-def push(v):
-    STATE.append(v)
-    return len(STATE)
-
-
-def set_const(v):
-    global CONST
-    CONST = v
-
-
-def call_hook(x):
-    return hook(x)
-
-
-def first():
-    with open("data.txt") as file:
-        return file.read().split()[0]
-
-
-def counting(n):
-    while True:
-        yield n + CONST
-        n += 1
-
-
-@functools.lru_cache(None)
-def cached(n):
-    return n + CONST
-
-
-@functools.lru_cache(None)
-def listed():
-    with open("data.txt") as file:
-        return [len(word) for word in file.read().split()]
-
-
-def remembering(function):
-    seen = {}
-
-    def remembered(n):
-        if n not in seen:
-            seen[n] = function(n)
-        return seen[n]
-
-    return remembered
-
-
-@remembering
-def line(n):
-    with open("data.txt") as file:
-        return file.read() * n + str(CONST)
-
-
-def counted(seen=[0]):
-    seen[0] += 1
-    return seen[0]
-
-
-class Tally:
-    total = 0
-
-    @classmethod
-    def add(cls, n):
-        cls.total += n
-        return cls.total
-
-
-add = Tally().add
-
-
-def environment():
-    return os.environ.get("FZ_A", "unset")
-
-
-def keep(value):
-    global _kept
-    _kept = value
-
-
-def kept():
-    return _kept
-
-
-class Thing:
-    rate = 2
-
-    def __init__(self, v):
-        self.v = v
-
-    def calc(self):
-        return self.v * self.rate + CONST
-'''
 
 
 def _declared(source: str) -> str:

@@ -541,7 +541,7 @@ NAMES = (
         "calls of what loads pickles: all classes and functions of the notebook and its modules count as loaded",
         CHAIN,
         (Change("tracer.py", "self._loads_classes(found, closure, before)\n", "False\n"),),
-        ("pickle finds the class",),
+        ("pickle finds the class", "class of a module that data names: pickle"),
     ),
     Rule(
         "finalizers",
@@ -1371,7 +1371,7 @@ CODE = (
         "modules loaded above",
         "Modules of the project that a cell was the first to load, as their files make them",
         "what cells above have left in their variables, as ``held:module``",
-        "lineage",
+        "it always can: ``sys.modules`` tells",
         (
             Change(
                 "effects.py",

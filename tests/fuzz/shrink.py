@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from fuzz.grammar import first_files
 from fuzz.harness import PROBE, Lab, Problem, Version
+from fuzz.project import first_files
 
 
 def first_problems(
