@@ -157,8 +157,6 @@ class Tracer:
             record["barrier"].append("it may write into memory that frames share")
         for name in record["modules"]:
             self._loaded_by.setdefault(name, self._count)
-        if other := self._of_others(found):
-            record["barrier"].append("it uses %s, which another cell has loaded" % other)
         before = self._known
         self._modules.look()
         self._names_indexes = self._names_indexes or self._modules.say(_NAMES_AN_INDEX)
@@ -169,6 +167,8 @@ class Tracer:
         if loads_classes:  # of the notebook, or of modules
             classes = {name for name in before if ":" in name or isinstance(self._namespace.get(name), _NAMED_IN_DATA)}
             closure |= self._closure(found, before, classes)
+        if other := self._of_others(found, closure, before):
+            record["barrier"].append("it uses %s, which another cell has loaded" % other)
         bound = self._bound()
         rebound = {name for name, value in bound.items() if self._identities.get(name) != id(value)}
         gone = self._identities.keys() - bound.keys()
@@ -359,7 +359,10 @@ class Tracer:
         for code in self._executed.codes():
             waiting.extend(self._walker.codes.facts(code).reads)
         closure: set[str] = set()
-        own = bool(self._modules.touched(frozenset(), found.imports))
+        of_modules = [name for name in known if ":" in name]
+        if self._modules.touched(frozenset(), found.imports):
+            waiting.extend(of_modules)
+            of_modules = []
         while waiting:
             name = waiting.pop()
             if name not in closure:
@@ -372,9 +375,9 @@ class Tracer:
                     waiting.extend(component.cuts)
                     if self._names_indexes:
                         waiting.extend(component.indexes)
-                    own = own or bool(self._modules.touched(self._packages({name}, known), ()))
-            if own and not waiting:
-                waiting.extend(other for other in known if ":" in other and other not in closure)
+                    if of_modules and self._modules.touched(self._packages({name}, known), ()):
+                        waiting.extend(of_modules)
+                        of_modules = []
         return closure
 
     def _named_in_texts(self, name: str) -> "set[str]":
@@ -384,27 +387,33 @@ class Tracer:
             return {word for text in _texts(value) for word in names_in_text(text)}
         return names_in_text(value) if type(value) is str else set()
 
-    def _of_others(self, found: Any) -> "str | None":
+    def _of_others(self, found: Any, closure: "set[str]", known: "dict[str, Any]") -> "str | None":
         """Return a submodule that the cell may use, and that was loaded by a cell above which did not load its package.
 
         A module's Version is its name: what else was imported of its package shows in no variable. Packages that load
-        what they are asked for (`__getattr__`, as scipy has) give it to whoever asks.
+        what they are asked for (`__getattr__`, as scipy has) give it to whoever asks. Functions are taken to use what
+        the cells that define them say.
         """
-        for name in (found.loads | found.late) if self._loaded_by else ():
-            value = self._namespace.get(name)
-            todo = [name_of_module(value)] if isinstance(value, types.ModuleType) else []
-            while todo:
-                package = todo.pop()
-                asks = "__getattr__" in getattr(sys.modules.get(package), "__dict__", {})
-                for word in found.words:
-                    inner = "%s.%s" % (package, word)
-                    cell = self._loaded_by.get(inner)
-                    if cell is None:
-                        continue
-                    here = asks or inner in found.imports or cell in (self._count, self._loaded_by.get(package))
-                    if not here:
-                        return inner
-                    todo.append(inner)
+        if not self._loaded_by:
+            return None
+        packages = {module for name in closure if name in known for module in known[name].modules}
+        for name in found.loads | found.late:
+            if isinstance(value := self._namespace.get(name), types.ModuleType):
+                packages.add(name_of_module(value))
+        words = set(found.words).union(*(self._words.get(code, _NO_WORDS) for code in _codes(closure, known)))
+        todo = sorted(packages)
+        while todo:
+            package = todo.pop()
+            asks = "__getattr__" in getattr(sys.modules.get(package), "__dict__", {})
+            for word in words:
+                inner = "%s.%s" % (package, word)
+                cell = self._loaded_by.get(inner)
+                if cell is None:
+                    continue
+                here = asks or inner in found.imports or cell in (self._count, self._loaded_by.get(package))
+                if not here:
+                    return inner
+                todo.append(inner)
         return None
 
     def _walk(self, walked: "set[str]", bound: "dict[str, Any]", *, whole: bool) -> "dict[str, Any]":

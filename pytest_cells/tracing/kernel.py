@@ -28,7 +28,7 @@ from pytest_cells.tracing.record import (
     Record,
     finalizes,
     inputs_of,
-    loaded_own,
+    modules_of,
     read_record,
     variables_inside,
     writes_of,
@@ -344,7 +344,7 @@ class TracedKernel(LiveKernel):
             kind, _, name = key.partition(":")
             if kind == "envvar" and (name in seen or "*" in seen) and seen.get(name, ABSENT) != written:
                 return f"cell {cell.label} read the environment variable {name}, which was not brought back"
-        left = (name for module in loaded_own(record) for name in variables_inside(module, state.versions))
+        left = (name for module in modules_of(record) for name in variables_inside(module, state.versions))
         for name in (*record.writes, *left):
             if (
                 ":" in name

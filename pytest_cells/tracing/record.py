@@ -4,7 +4,7 @@ Names of inputs, beside those of `cache/keys.py`: `var:NAME` a variable; `alone:
 objects with a variable that the cell overwrites; `path:FILE` a file's bytes, `list:FOLDER` what a folder holds;
 `envvar:NAME` an environment variable; `slot:NAME` ambient state; `loaded:NAME` what cells above have loaded of a
 package that may show something when it is imported for the first time; `held:NAME` what they have left in the variables
-of a module of the project that the cell was the first to load; `@history` the last barrier above; `@chain` everything
+of a module of the project that the cell may have used; `@history` the last barrier above; `@chain` everything
 above, which barriers depend on; `@sources` the text of all cells above.
 """
 
@@ -112,21 +112,20 @@ def inputs_of(
         loaded = state.version(f"loaded:{name}")
         if loaded != ABSENT or (shows and name in record.first):
             inputs[f"loaded:{name}"] = loaded
-    for name in loaded_own(record):
+    for name in modules_of(record):
         inputs[f"held:{name}"] = state.version(f"held:{name}")
     if record.barrier:
         inputs[CHAIN] = state.version(CHAIN)
     return inputs
 
 
-def loaded_own(record: Record) -> list[str]:
-    """Return the modules of the project, by top-level name, of which a cell was the first to load some.
+def modules_of(record: Record) -> list[str]:
+    """Return the modules of the project, by top-level name, that a cell may have used.
 
-    It found them as their files make them: that is not so below a cell that has loaded and changed them.
+    What cells above have left in them matters, also variables that were not there when the cell ran: it may have been
+    the first to load a module, and have found it as its file makes it, or have asked in vain for an attribute.
     """
-    written = (name.partition(":")[0] for name in record.writes if ":" in name)
-    own = {*record.own, *(module.partition(".")[0] for module in written)}
-    return sorted(own.intersection(module.partition(".")[0] for module in record.modules))
+    return sorted({*record.own, *(name.partition(":")[0].partition(".")[0] for name in record.writes if ":" in name)})
 
 
 def writes_of(

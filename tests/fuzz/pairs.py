@@ -1658,6 +1658,49 @@ LOADED_BELOW = (
         )
     ),
     *(
+        edit(
+            f"module that a cell imports, which reads nothing else: {name}",
+            ["import mod", "mod.N = 2", read, "print(x)"],
+            {1: "mod.N = 3"},
+            files=_SET_FILES,
+            rerun=[1, 2, 3],
+        )
+        for name, read in (("imported", "import mod\nx = mod.f()"), ("from", "from mod import f\nx = f()"))
+    ),
+    *(
+        edit(
+            f"what no fingerprint tells in a module: {name}",
+            ["import mod", "import mod\nmod.put(1)", "import mod\nprint(mod.get())"],
+            {1: "import mod\nmod.put(2)"},
+            files={"mod.py": text},
+            rerun=[1, 2],
+        )
+        for name, text in (
+            (
+                "variable of a thread",
+                "import threading\nL = threading.local()\ndef put(v): L.v = v\ndef get(): return L.v\n",
+            ),
+            (
+                "context variable",
+                "import contextvars\nL = contextvars.ContextVar('L')\ndef put(v): L.set(v)\ndef get(): return L.get()\n",
+            ),
+        )
+    ),
+    *(
+        cells(
+            f"attribute that a module gets: {name}",
+            ["import mod", read],
+            ["import mod", given, read],
+            files={"mod.py": f"def f(): {body}\n"},
+            rerun=[2],
+        )
+        for name, given, body, read in (
+            ("asked from outside", "mod.N = 1", "pass", "print(getattr(mod, 'N', 0))"),
+            ("asked inside", "mod.N = 1", "return globals().get('N')", "print(mod.f())"),
+            ("of its function", "mod.f.n = 1", "return getattr(f, 'n', 0)", "print(mod.f())"),
+        )
+    ),
+    *(
         cells(f"module no longer loaded above: {name}", [f"import mod\n{change}", read], [read], files=files, rerun=[0])
         for name, (files, change, read) in _LOADED_BELOW.items()
     ),
@@ -3074,6 +3117,20 @@ NOTICING = (
         ["import xml", "import xml.dom.minidom", "print(xml.dom.minidom.parseString('<a/>').documentElement.tagName)"],
         {1: "y = 1"},
         rerun=[1, 2],
+    ),
+    *(
+        edit(
+            f"submodule that another cell has loaded: {name}",
+            [f"import mod\n{bound}", "import mod.sub", read],
+            {1: "y = 1"},
+            files={"mod/__init__.py": "", "mod/sub.py": "N = 1\n"},
+            rerun=[1, 2],
+        )
+        for name, bound, read in (
+            ("by a function", "def f(): return mod.sub.N", "print(f())"),
+            ("in a list", "x = [mod]", "print(x[0].sub.N)"),
+            ("in a class", "class A:\n    m = mod", "print(A.m.sub.N)"),
+        )
     ),
     edit(
         "import that enables something elsewhere",

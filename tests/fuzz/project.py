@@ -15,6 +15,7 @@ def first_files() -> dict[str, str]:
         "registry.py": registry(1),
         "users.py": users(0),
         "draws.py": draws(1),
+        "of_thread.py": OF_THREAD,
         "speaks.py": "print('speaks')\nN = 2\n",
         "pkg/__init__.py": "",
         "pkg/sub.py": "from pkg.deep import BASE\n\nCACHE = {}\n\n\ndef value():\n    return BASE + len(CACHE)\n",
@@ -202,3 +203,19 @@ def both():
 def draws(seed: int) -> str:
     """Return a module that has a random generator of its own."""
     return f"import random\n\nOWN = random.Random({seed})\n\n\ndef draw():\n    return OWN.randrange(50)\n"
+
+
+OF_THREAD = '''"""A module that keeps what nobody can compare."""
+
+import threading
+
+LOCAL = threading.local()
+
+
+def put(value):
+    LOCAL.value = value
+
+
+def get():
+    return getattr(LOCAL, "value", "none")
+'''

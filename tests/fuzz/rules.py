@@ -408,11 +408,12 @@ NAMES = (
     ),
     Rule(
         "submodules of other cells",
-        "Submodules that a cell uses, and that another cell than that of their package has loaded",
+        "Submodules that a cell or a function of the notebook uses, and that another cell than that of their package has "
+        "loaded",
         "which cell loaded each module, and the words of the source",
         CHAIN,
         (Change("tracer.py", "        if other := self._of_others(", "        if False and self._of_others("),),
-        ("submodule that another cell has loaded",),
+        ("submodule that another cell has loaded", "submodule that another cell has loaded: by a function"),
     ),
     Rule(
         "memory that frames share",
@@ -1368,15 +1369,23 @@ CODE = (
         ("module imported by name, set above", "module resolved by name, set above"),
     ),
     Rule(
+        "modules that cells import",
+        "Modules of the project that a cell imports, also where it reads nothing else",
+        "imports in its syntax tree: all variables of all modules count as read",
+        CHAIN,
+        (Change("tracer.py", "if self._modules.touched(frozenset(), found.imports):", "if False:"),),
+        ("what no fingerprint tells in a module: variable of a thread",),
+    ),
+    Rule(
         "modules loaded above",
-        "Modules of the project that a cell was the first to load, as their files make them",
-        "what cells above have left in their variables, as ``held:module``",
+        "Variables of modules of the project that were not there when a cell used these, or was the first to load them",
+        "what cells above have left in modules that it may have used, as ``held:module``",
         "it always can: ``sys.modules`` tells",
         (
             Change(
-                "effects.py",
-                'told["modules"], told["module_files"] = modules, self',
-                'told["modules"], told["module_files"] = [], self',
+                "tracer.py",
+                "for name in own} | lookups.take_missing())",
+                'for name in own if name not in record["modules"]} | lookups.take_missing())',
             ),
         ),
         ("module loaded above: set", "module loaded above: replaced", "module loaded above: through another"),

@@ -15,14 +15,15 @@ from pytest_cells.tracing.record import Record, held_version, inputs_of
     ("record", "held"),
     [
         (Record(modules=["helpers"], own=["helpers"]), ["held:helpers"]),
-        (Record(modules=["pkg", "pkg.sub", "json"], own=["helpers", "pkg"]), ["held:pkg"]),
+        (Record(modules=["pkg", "pkg.sub", "json"], own=["helpers", "pkg"]), ["held:helpers", "held:pkg"]),
         (Record(modules=["helpers"], writes={"helpers:N": "1", "x": "1"}), ["held:helpers"]),
-        (Record(own=["helpers"], reads={"helpers:N": "1"}), []),
+        (Record(writes={"pkg.sub:N": "1"}), ["held:pkg"]),
+        (Record(own=["helpers"], reads={"helpers:N": "1"}), ["held:helpers"]),
         (Record(modules=["json"], writes={"x": "1"}), []),
     ],
 )
-def test_modules_that_a_cell_was_the_first_to_load(record: Record, held: list[str]) -> None:
-    """A cell depends on what is left in those of the project, which it found as their files make them."""
+def test_modules_that_a_cell_may_have_used(record: Record, held: list[str]) -> None:
+    """A cell depends on what is left in those of the project, also on what was not there when it ran."""
     inputs = inputs_of(record, State(lambda name: f"now {name}", {}), {}, Path("/project"))
     assert {name: f"now {name}" for name in held} == {name: v for name, v in inputs.items() if name.startswith("held:")}
 
