@@ -6,6 +6,7 @@ import ast
 import json
 import random
 import re
+import textwrap
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,47 @@ ASKS_SOMEBODY = re.compile(
 )
 TELLS_TIMES = re.compile(r"%%?(?:timeit|time|prun|lprun|mprun|memit)\b")
 Edit = Callable[["Editor"], str]
+DISTURBS = (
+    "import random\nrandom.seed({n})",
+    "import random\nfor _ in range({n}):\n    random.random()",
+    "import numpy as np\nnp.random.seed({n})",
+    "import numpy as np\nnp.random.rand({n})\nNone",
+    "import numpy as np\nnp.set_printoptions(precision={n})",
+    "import numpy as np\nnp.seterr(all='ignore')\nNone",
+    "import pandas as pd\npd.set_option('display.precision', {n})",
+    "import pandas as pd\npd.options.display.max_rows = 1{n}",
+    "import matplotlib.pyplot as plt\nplt.rcParams['figure.figsize'] = ({n}, 3)",
+    "import matplotlib.pyplot as plt\nplt.style.use('ggplot')",
+    "import warnings\nwarnings.simplefilter('ignore')",
+    "import os\nos.environ['FZ_{n}'] = '1'",
+    "import sys\nsys.path.append('{n}')",
+    "import os, tempfile\nos.chdir(tempfile.gettempdir())",
+    "from math import *",
+    "sum = max",
+    "import decimal\ndecimal.getcontext().prec = {n}",
+    "%precision {n}",
+    "open('fz.txt', 'w').write('{n}')\nNone",
+)
+"""Cells that change what is around: generators, options, folders, builtins."""
+CHANGES = (
+    "{name} = {name} * 2",
+    "{name} += {name}",
+    "{name}[0] = {name}[1]",
+    "{name}.append({name}[0])",
+    "{name}.pop()",
+    "{name}.clear()",
+    "{name}.update(fz={n})",
+    "{name}.add({n})",
+    "{name}.fz = {n}",
+    "{name}.sort()",
+    "{name}.iloc[0, 0] = {n}",
+    "{name}['fz'] = {n}",
+    "{name}.values[0] = {name}.values[1]",
+    "del {name}",
+    "fz = {name}",
+    "fz_old = {name}\ndef {name}(*given, **named):\n    return fz_old(*given, **named)",
+)
+"""What may change a variable; most fail for most, and then nothing is changed."""
 
 
 def notebooks(folders: list[Path]) -> list[Path]:
@@ -60,7 +102,7 @@ class Editor:
 
     def __init__(self, sources: list[str], chance: random.Random) -> None:
         self.cells = [(f"c{number}", source) for number, source in enumerate(sources)]
-        self._first, self._chance = list(self.cells), chance
+        self._first, self._chance, self._inserted = list(self.cells), chance, 0
 
     def edit(self) -> str:
         """Edit a cell, or undo all edits now and then; return what was done."""
@@ -68,7 +110,7 @@ class Editor:
             self.cells = list(self._first)
             return "all as it was"
         while True:
-            way = self._chance.choice((_number, _number, _operator, _less, _swap, _comment, _moved, _copied, _gone))
+            way = self._chance.choice(EDITS)
             told = way(self)
             if told:
                 return told
@@ -80,6 +122,12 @@ class Editor:
     def choose(self, found: list[re.Match[str]]) -> re.Match[str] | None:
         """Return one of what was found."""
         return self._chance.choice(found) if found else None
+
+    def insert(self, position: int, source: str, told: str) -> str:
+        """Put a cell before a position."""
+        self._inserted += 1
+        self.cells.insert(position, (f"n{self._inserted}", source))
+        return f"{told} at {position}"
 
     def put(self, position: int, source: str, told: str) -> str:
         """Give a cell another source, unless that is no Python and was before."""
@@ -162,3 +210,63 @@ def _gone(editor: Editor) -> str:
         return ""
     cell_id, _ = editor.cells.pop(editor.pick())
     return f"{cell_id} went"
+
+
+def _disturbed(editor: Editor) -> str:
+    source = editor._chance.choice(DISTURBS).replace("{n}", str(editor._chance.randrange(1, 9)))
+    return editor.insert(editor.pick(), source, f"{source!r} came")
+
+
+def _changed(editor: Editor) -> str:
+    position = editor.pick()
+    names = sorted({name for _, source in editor.cells[:position] for name in _bound(source)})
+    if not names:
+        return ""
+    filling = {"name": editor._chance.choice(names), "n": editor._chance.randrange(1, 9)}
+    body = textwrap.indent(editor._chance.choice(CHANGES).format(**filling), "    ")
+    return editor.insert(position, f"try:\n{body}\nexcept Exception:\n    pass", f"{body.strip()!r} came")
+
+
+def _bound(source: str) -> set[str]:
+    """Return the names that a cell binds."""
+    if not _parses(source):
+        return set()
+    found = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif not isinstance(node, ast.Import | ast.ImportFrom):
+            inner = (part for part in ast.walk(node) if isinstance(part, ast.Name))
+            found.update(part.id for part in inner if isinstance(part.ctx, ast.Store))
+    return found
+
+
+def _split(editor: Editor) -> str:
+    """Make two cells of one."""
+    position = editor.pick()
+    cell_id, source = editor.cells[position]
+    if not _parses(source) or len(body := ast.parse(source).body) < 2:
+        return ""
+    line = editor._chance.choice(body[1:]).lineno - 1
+    lines = source.split("\n")
+    if not _parses("\n".join(lines[:line])) or not _parses("\n".join(lines[line:])):
+        return ""
+    editor.cells[position] = cell_id, "\n".join(lines[:line])
+    return editor.insert(position + 1, "\n".join(lines[line:]), f"{cell_id} became two")
+
+
+def _joined(editor: Editor) -> str:
+    """Make one cell of two."""
+    position = editor.pick()
+    if position + 1 >= len(editor.cells):
+        return ""
+    told = editor.put(position, f"{editor.cells[position][1]}\n{editor.cells[position + 1][1]}", "the next joined")
+    if told:
+        editor.cells.pop(position + 1)
+    return told
+
+
+EDITS = (
+    *(_number, _number, _number, _operator, _operator, _less, _less, _swap, _swap, _comment, _moved, _copied, _gone),
+    *(_disturbed, _changed, _changed, _split, _joined),
+)
