@@ -352,7 +352,7 @@ class TracedKernel(LiveKernel):
                 and name not in self._held
                 and state.version(f"var:{name}") != ABSENT
             ):
-                return f"cell {cell.label} imported {name.partition(':')[0]}, whose state was not brought back"
+                return f"cell {cell.label} used {name.partition(':')[0]}, whose state was not brought back"
         if record.names_indexes and not _sharing(self._uses(cell)).isdisjoint(record.reads):
             return f"cell {cell.label} may name an index that frames share"
         for name in record.first:

@@ -415,17 +415,28 @@ def _verdict(cell: Told) -> str:
 
 
 def shown(cell: Told) -> str:
-    """Return what a cell shows, without what is another in each run: addresses, counts, timings."""
-    parts = []
+    """Return what a cell shows, without what is another in each run: addresses, counts, timings, how streams mix.
+
+    ipykernel sends each stream when a timer of its own says so.
+    """
+    parts: list[str] = []
+    streams: dict[str, str] = {}
     for output in cell.outputs:
         kind = output["output_type"]
         if kind == "stream":
-            parts.append(f"{output['name']}: {output['text']}")
-        elif kind == "error":
+            streams[output["name"]] = streams.get(output["name"], "") + output["text"]
+            continue
+        parts += _streams_told(streams)
+        streams = {}
+        if kind == "error":
             parts.append(f"error: {output['ename']}: {output['evalue']}")
         else:
             parts.append(f"{kind}: {json.dumps(output.get('data'), sort_keys=True)}")
-    return "\n".join(map(normal, parts))
+    return "\n".join(map(normal, [*parts, *_streams_told(streams)]))
+
+
+def _streams_told(streams: Mapping[str, str]) -> list[str]:
+    return [f"{name}: {text}" for name, text in sorted(streams.items())]
 
 
 def normal(text: str) -> str:
