@@ -102,6 +102,16 @@ def test_changed_module(cells_project, statuses):
     assert ["ok", "cached", "ok", "cached"] == statuses(*cells)
 
 
+def test_what_a_cell_leaves_in_a_module(cells_project, statuses):
+    """It matters to a cell that reads nothing but what it has imported, and to who asks for what was not there."""
+    cells_project.file("tested_state.py", "N = 1\ndef f():\n    return N\n")
+    imports = "import tested_state as m"
+    cells = [f"{imports}\nx = m.f()", "assert x < 3", "print(getattr(m, 'M', 0))"]
+    assert ["ok"] * 5 == statuses(imports, "m.N = 2", *cells)
+    assert ["cached", "ok", "ok", "error", "skipped"] == statuses(imports, "m.N = 3", *cells)
+    assert ["cached", "cached", "ok", "ok"] == statuses(imports, "m.N = 2", "m.M = 1", cells[2])
+
+
 def test_unseeded_random_numbers_run_always(statuses):
     """What draws random numbers that nothing has seeded is never taken from the cache; seeded ones are."""
     cells = ["import random", "x = random.random()", "random.seed(3)", "y = random.random()"]
