@@ -344,15 +344,10 @@ class TracedKernel(LiveKernel):
             kind, _, name = key.partition(":")
             if kind == "envvar" and (name in seen or "*" in seen) and seen.get(name, ABSENT) != written:
                 return f"cell {cell.label} read the environment variable {name}, which was not brought back"
-        left = (name for module in modules_of(record) for name in variables_inside(module, state.versions))
-        for name in (*record.writes, *left):
-            if (
-                ":" in name
-                and name not in record.reads
-                and name not in self._held
-                and state.version(f"var:{name}") != ABSENT
-            ):
-                return f"cell {cell.label} used {name.partition(':')[0]}, whose state was not brought back"
+        for module in modules_of(record):
+            for name in variables_inside(module, state.versions):
+                if name not in record.reads and name not in self._held:
+                    return f"cell {cell.label} used {name.partition(':')[0]}, whose state was not brought back"
         if record.names_indexes and not _sharing(self._uses(cell)).isdisjoint(record.reads):
             return f"cell {cell.label} may name an index that frames share"
         for name in record.first:
