@@ -313,8 +313,7 @@ class Author:
     def _insert(self, project: Project) -> tuple[str, Project]:
         at = self._random.randint(0, len(project.cells))
         made = self._cell(project.cells[:at], project.renamed)
-        cells = (*project.cells[:at], made, *project.cells[at:])
-        return f"{made.id} inserted", replace(project, cells=cells)
+        return f"{made.id} inserted", _with_cell(project, at, made)
 
     def _insert_about_modules(self, project: Project) -> tuple[str, Project] | None:
         """Insert a cell that uses modules of the project, where the notebook does."""
@@ -330,8 +329,7 @@ class Author:
         statements.append(self._statement(kind, bound, project.renamed))
         self._next_id += 1
         made = FuzzCell(f"c{self._next_id}", tuple(statements))
-        cells = (*project.cells[:at], made, *project.cells[at:])
-        return f"{made.id} inserted, about modules", replace(project, cells=cells)
+        return f"{made.id} inserted, about modules", _with_cell(project, at, made)
 
     def _delete(self, project: Project) -> tuple[str, Project] | None:
         if len(project.cells) < 3:
@@ -354,8 +352,7 @@ class Author:
         self._next_id += 1
         twin = replace(self._random.choice(project.cells), id=f"c{self._next_id}")
         at = self._random.randint(0, len(project.cells))
-        cells = (*project.cells[:at], twin, *project.cells[at:])
-        return f"{twin.id} inserted, the same as another", replace(project, cells=cells)
+        return f"{twin.id} inserted, the same as another", _with_cell(project, at, twin)
 
     def _comment(self, project: Project) -> tuple[str, Project] | None:
         if not project.cells:
@@ -453,6 +450,10 @@ class Author:
         return Version(
             tuple(cells), project.files, project.env, unstable_cells(project.cells), frozenset(touched), edit=edit
         )
+
+
+def _with_cell(project: Project, at: int, cell: FuzzCell) -> Project:
+    return replace(project, cells=(*project.cells[:at], cell, *project.cells[at:]))
 
 
 def maker(pool: str) -> Kind:
