@@ -6,7 +6,7 @@ it. Finer rungs record finer inputs; nothing here changes for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pytest_cells.cache.trace import ABSENT, HISTORY, Trace, Version, digest_of
@@ -71,8 +71,22 @@ def decide(
             nearest = sorted(differing)
     if nearest is None:
         return Run(NOTHING_STORED)
-    told = dict.fromkeys((describe or describe_input)(name) for name in nearest)
+    told = dict.fromkeys((describe or describe_input)(name) for name in worth_telling(nearest))
     return Run("changed: " + ", ".join(told))
+
+
+def worth_telling(changed: Collection[str]) -> list[str]:
+    """Return those of the inputs that changed which others do not tell already.
+
+    >>> worth_telling(["held:helpers", "var:helpers:RATE"])
+    ['var:helpers:RATE']
+    """
+    modules = {f"{name[4:].partition(':')[0]}." for name in changed if name.startswith("var:") and ":" in name[4:]}
+    return [name for name in changed if not (name.startswith("held:") and _begins_any(f"{name[5:]}.", modules))]
+
+
+def _begins_any(start: str, texts: Iterable[str]) -> bool:
+    return any(text.startswith(start) for text in texts)
 
 
 def describe_input(name: str) -> str:
@@ -116,4 +130,14 @@ def history_after(before: Version, lookup: str, inputs: Mapping[str, Version], r
     return digest_of([before, lookup, others, result])
 
 
-__all__ = ["ABSENT", "NOTHING_STORED", "Hit", "Run", "State", "decide", "describe_input", "history_after"]
+__all__ = [
+    "ABSENT",
+    "NOTHING_STORED",
+    "Hit",
+    "Run",
+    "State",
+    "decide",
+    "describe_input",
+    "history_after",
+    "worth_telling",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_cells.cache.keys import semantic_directives
 from pytest_cells.cache.trace import ENVIRONMENT, HISTORY, CellRecord, Version, digest_of
 from pytest_cells.model import Cell, KernelIdentity
-from pytest_cells.plan import describe_input
+from pytest_cells.plan import describe_input, worth_telling
 
 MOST_NAMED = 3
 
@@ -36,7 +36,7 @@ def why(
         return f"the kernel changed: {_differences(before.kernel, identity.key)}"
     old = before.inputs
     changed = sorted(name for name in old.keys() | inputs.keys() if old.get(name) != inputs.get(name))
-    told = [_told(name, above, environments) for name in changed if name != HISTORY or len(changed) == 1]
+    told = [_told(name, above, environments) for name in worth_telling(changed) if name != HISTORY or len(changed) == 1]
     return "changed: " + ", ".join(told) if told else None
 
 

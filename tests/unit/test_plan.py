@@ -58,6 +58,17 @@ def test_a_changed_input_is_the_reason(changed: dict[str, str], told: str) -> No
     assert Run(told) == decide([a_trace(history="h-1", inputs=NOW)], a_state(**changed), [HISTORY, *NOW])
 
 
+def test_what_a_module_holds_is_told_by_its_variables() -> None:
+    """That a module holds something else says nothing beside the variable; it does where no variable is known."""
+    inputs = {"held:helpers": "h-1", "var:helpers:RATE": "r-1", "held:other": "o-1"}
+    state = State(lambda name: f"{name} 2", {HISTORY: "h-1", "held:other": "o-1"})
+    told = "changed: variable helpers:RATE"
+    assert Run(told) == decide([a_trace(history="h-1", inputs=inputs)], state, [])
+    state.apply({"var:helpers:RATE": "r-1", "held:other": "o-2"})
+    told = "changed: what module helpers holds, what module other holds"
+    assert Run(told) == decide([a_trace(history="h-1", inputs=inputs)], state, [])
+
+
 def test_another_history_is_a_change_above() -> None:
     """A changed cell above makes the cell run."""
     assert Run("changed: a cell above") == decide([a_trace(history="h-0", inputs=NOW)], a_state(), [HISTORY, *NOW])
