@@ -147,8 +147,8 @@ def managed(request, cells_project):
 
 
 def run(project, manager, *args):
-    """Run in a process of its own: jupyter_server reads its environment once in a process."""
-    return project.run(f"--cells-kernel-manager={manager}", *args, subprocess=True)
+    """Run with a manager; a gateway's in a process of its own: jupyter_server reads its environment once in a process."""
+    return project.run(f"--cells-kernel-manager={manager}", *args, subprocess=manager == GATEWAY)
 
 
 def test_state_and_outputs(cells_project, managed):
@@ -171,12 +171,12 @@ def test_expected_error_by_its_base_class(cells_project, managed):
 def test_nothing_is_stored(cells_project, managed):
     """What such a kernel runs in is not known: nothing is stored, and it shares nothing with local kernels."""
     cells_project.notebook(NB, "x = 1", "x")
-    assert ["ok", "ok"] == cells_project.run(subprocess=True).statuses(NB)
+    assert ["ok", "ok"] == cells_project.run().statuses(NB)
     assert ["ok", "ok"] == managed().statuses(NB)
     again = managed()
     assert ["ok", "ok"] == again.statuses(NB)
     assert "runs its kernels in is not known" in again.cell(NB, 0).reason
-    assert ["cached", "cached"] == cells_project.run(subprocess=True).statuses(NB)
+    assert ["cached", "cached"] == cells_project.run().statuses(NB)
 
 
 def test_timeout(cells_project, managed):
