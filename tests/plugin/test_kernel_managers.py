@@ -147,7 +147,7 @@ def managed(request, cells_project):
 
 
 def run(project, manager, *args):
-    """Run with a manager; a gateway's in a process of its own: jupyter_server reads its environment once in a process."""
+    """Run with a manager; one of jupyter_server in a process of its own: it reads its environment once in a process."""
     return project.run(f"--cells-kernel-manager={manager}", *args, subprocess=manager == GATEWAY)
 
 
