@@ -143,7 +143,7 @@ def _content(walk: Any, array: Any, *, layout: bool) -> None:
     if dtype.metadata:
         walk.push([walk.own(list(dtype.metadata)), walk.own(list(dtype.metadata.values()))])
     if dtype.names is not None:
-        walk.out.append(_FIELDS + _dumps((dtype.names, array.shape, dtype.isalignedstruct), 2))
+        walk.out.append(_FIELDS + _dumps((dtype.names, array.shape, dtype.isalignedstruct, repr(dtype)), 2))
         for name in dtype.names:  # what lies between the fields has no value
             _content(walk, array[name], layout=False)
         return

@@ -24,18 +24,23 @@ _OF_NAMED_TUPLES = frozenset({"collections"})
 """What the methods of each such class hold; nothing that the module has is set by them."""
 _SETTLED = frozenset({"info", "debug", "warning", "error", "critical", "exception", "log"})
 _CONTAINERS = (list, dict, set, bytearray, collections.deque)
+_DEFINED = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+_OF_DECIMAL = "decimal"
+"""Whose contexts are changed by what is done with them."""
 
 
 class Calls:
     """Judges paths by what they stand for now."""
 
-    def __init__(self, namespace: "dict[str, Any]", modules: Any, effects: Any) -> None:
-        self._namespace, self._modules, self._effects = namespace, modules, effects
+    def __init__(self, namespace: "dict[str, Any]", modules: Any, effects: Any, homes: "dict[int, str]") -> None:
+        self._namespace, self._modules, self._effects, self._homes = namespace, modules, effects, homes
         self._components: dict[str, Any] = {}
         self._imported: set[str] = set()
         """Modules whose names stand in what the notebook imports, so far."""
         self._held: dict[int, str] | None = None
         """Which of these holds what, by its id; None until the cell asks."""
+        self._settable: set[int] = set()
+        """The ids of what may be set; found then too."""
 
     def begin(self, components: "dict[str, Any]", imported: "set[str]") -> None:
         """Judge another cell: the components around it, and the modules that it and the notebook's names stand for."""
@@ -49,6 +54,10 @@ class Calls:
             return self._handed_on(path[1:], variables)
         if path[0] == reading.CHANGED:
             return self._may_be_changed(path[1:], variables)
+        if path[0] == reading.GIVEN:
+            return self._given(path[1], path[2:], variables)
+        if path[0] == reading.SETTER:
+            return self._named_like_setter(path[1:], variables)
         shown = ".".join(path).lstrip(reading.STORE)
         if path[0].startswith("?"):
             return "%matplotlib" if path[0] == "?matplotlib" else "a decorator that is no plain name"
@@ -70,7 +79,12 @@ class Calls:
             if name in ("builtins", "_io") or (path[0], name) == ("open", "io"):  # the notebook's own is IPython's
                 return None if _is_harmless_builtin(path) else "it calls %s for its effect" % shown
             return self._called(name, [text_of(value.__name__), *rest], shown)
-        if (home := self._home_of(value)) is not None:
+        if isinstance(value, types.MethodType) and not rest:
+            sets = reading.SETTERS.match(value.__name__) or reading.CHANGERS.match(value.__name__)
+            home = self._home_of(value.__self__) if sets else None
+        else:
+            home = self._home_of(value, rest[-1] if rest else "")
+        if home is not None and home != "random":  # whose state is observed
             return "it may change what %s holds (%s)" % (home, shown)
         held = text_of(getattr(type(value), "__module__", "")).partition(".")[0] in _LIBRARY_HELD
         if held and not (rest and rest[0] in _SETTLED):
@@ -94,12 +108,22 @@ class Calls:
         if name in reading.HARMLESS:
             allowed = reading.HARMLESS[name]
             if allowed is None and (not rest or rest[0] not in harmful):
-                return None
+                return self._called_inside(name, rest, shown)
             if allowed is not None and rest and rest[0] in allowed:
                 return None
         if len(rest) > 1 and rest[-1] in reading.READERS:
             return None if (name, *rest[:-1]) in _SETTABLE else self._called(name, rest[:-1], shown)
         return "it calls or sets %s for its effect" % shown
+
+    def _called_inside(self, name: str, rest: "list[str]", shown: str) -> "str | None":
+        """Return what a call may do to an object, or another module, that a module holds which does nothing itself."""
+        held = getattr(sys.modules.get(name), "__dict__", {}).get(rest[0]) if len(rest) > 1 else None
+        changes = held is not None and not isinstance(held, _DEFINED) and reading.CHANGERS.match(rest[-1])
+        if not changes or (name, rest[0]) in _SETTABLE:
+            return None
+        if isinstance(held, types.ModuleType):
+            return self._called(name_of_module(held), rest[1:], shown)
+        return "it changes %s" % shown
 
     def _reaches(self, name: str, shown: str) -> "str | None":
         """Return what a call of the notebook's own object may do to the modules that the object holds."""
@@ -122,6 +146,31 @@ class Calls:
             return None if name in own else self._called(name, [text_of(value.__name__)], shown)
         return None
 
+    def _given(self, called: str, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
+        """Return what a function of the notebook may change that is given what a library holds."""
+        function = (self._namespace if variables is None else variables).get(called)
+        own = isinstance(function, (type, types.FunctionType)) and _module_of(function) in (
+            "__main__",
+            *self._modules.names,
+        )
+        value, _ = self._standing(path, variables)
+        home = self._home_of(value) if own and not isinstance(value, _CONTAINERS) else None
+        return None if home is None else "it may change what %s holds (%s)" % (home, ".".join(path))
+
+    def _named_like_setter(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
+        """Return what a function of a library may do that is named like one that sets something, now or later."""
+        value, module = self._standing(path, variables)
+        shown = ".".join(path).lstrip(reading.STORE)
+        if isinstance(value, types.MethodType):
+            home = self._home_of(value.__self__)
+            return None if home is None or home in reading.HARMLESS else "it refers to %s" % shown
+        if isinstance(value, (types.FunctionType, types.BuiltinFunctionType)):
+            return self._handed_on(path, variables) if reading.IS_SETTER.match(path[-1]) else None
+        holder, module = self._standing(path[:-1], variables) if value is None and len(path) > 2 else (None, "")
+        if holder is None or module in self._modules.names or isinstance(holder, (type, types.ModuleType)):
+            return None
+        return self._called(module, list(path[-2:]), shown)
+
     def _may_be_changed(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
         """Return what handing on what a library holds, to what is called for its effect, may change of that."""
         value, module = self._standing(path, variables)
@@ -132,18 +181,23 @@ class Calls:
             return None
         return None if (module, path[-1]) in _SETTABLE else "it hands on %s" % ".".join(path).lstrip(reading.STORE)
 
-    def _home_of(self, value: Any) -> "str | None":
-        """Return the module of a library that holds the very object, of those that the notebook has named."""
-        if not isinstance(value, _CONTAINERS) and text_of(module_of(type(value))) != "decimal":
+    def _home_of(self, value: Any, method: "str | None" = None) -> "str | None":
+        """Return the module of a library that holds the very object.
+
+        None also where it is no container and the method that is called on it does not sound as if it changed it.
+        """
+        container = isinstance(value, _CONTAINERS) or text_of(module_of(type(value))) == _OF_DECIMAL
+        if not container and method is not None and not reading.CHANGERS.match(method):
             return None
         if self._held is None:
             self._held = {}
             for name in self._imported - self._modules.names.keys():
                 for held in list(getattr(sys.modules.get(name), "__dict__", {}).values()):
                     self._held.setdefault(id(held), name)
-            for name, key in _SETTABLE:
-                self._held.pop(id(getattr(sys.modules.get(name), "__dict__", {}).get(key)), None)
-        return self._held.get(id(value))
+            self._settable = {id(getattr(sys.modules.get(name), "__dict__", {}).get(key)) for name, key in _SETTABLE}
+        if id(value) in self._settable:
+            return None
+        return self._homes.get(id(value)) or (self._held.get(id(value)) if container else None)
 
     def _standing(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "tuple[Any, str]":
         """Return what a path stands for, None for nothing in a module, and the module that holds it, if one does."""

@@ -12,6 +12,7 @@ from opcode import opmap as _opmap
 from types import CodeType
 from typing import Any
 
+from . import names as reading
 from .unsteady import names_in_text
 
 globals()["__builtins__"] = dict(vars(builtins))  # a notebook may replace what it likes
@@ -25,31 +26,11 @@ _EXTENDED = _opmap["EXTENDED_ARG"]
 _WANTED = frozenset({_LOAD_GLOBAL, _IMPORT, _EXTENDED} | _LOADS | _STORES)
 _MOST_KNOWN = 4096
 
-DYNAMIC = frozenset(
-    [
-        "globals",
-        "locals",
-        "vars",
-        "dir",
-        "eval",
-        "exec",
-        "compile",
-        "get_ipython",
-        "__main__",
-        "inspect",
-        "gc",
-        "__import__",
-        "import_module",
-        "_getframe",
-        "currentframe",
-        "f_globals",
-        "f_locals",
-        "f_back",
-        "__globals__",
-        "__builtins__",
-    ]
-)
-"""Names (also of attributes) through which code may reach global names that do not stand in it."""
+DYNAMIC = (reading.DYNAMIC - {"modules"}) | {"f_locals", "import_module"}
+"""Names (also of attributes) through which code may reach global names that do not stand in it, or what came before.
+
+Modules are found in `sys.modules`, and only there.
+"""
 
 
 class UnknownConstant(Exception):
@@ -103,7 +84,8 @@ class Codes:
     def _find(self, code: CodeType) -> CodeFacts:
         reads, stores, imports = _touched(code)
         names = code.co_names
-        dynamic = not DYNAMIC.isdisjoint(names) or ("sys" in names and "modules" in names)
+        dynamic = not DYNAMIC.isdisjoint(names) or any(map(reading.OUTPUT.match, names))
+        dynamic = dynamic or ("sys" in names and "modules" in names)
         inner: list[CodeFacts] = []
         parts = [
             _dumps(

@@ -1,5 +1,6 @@
 """How instances of classes are laid out, and so how they are written: runs inside the kernel."""
 
+import contextlib
 import sys
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
@@ -180,20 +181,26 @@ class Layout:
             walk.unproven.add(walk.number)
 
     def _left_out(self, item: Any, state: Any) -> "dict[str, Any]":
-        if self.getter is None or self.unchanged or self.package in _TRUSTED:
+        if self.unchanged or self.package in _TRUSTED:
             return {}
-        attributes = self.attributes(item)
-        if attributes is state:
-            return {}
-        self.walk.touch(attributes)
         told = [given for given in (state if type(state) is tuple else (state,)) if type(given) is dict]
+        left: dict[str, Any] = {}
+        for key, get in self.slots:
+            if key[:1] != "_" and not any([key in given for given in told]):
+                with contextlib.suppress(AttributeError):
+                    left[key] = get(item)
+        attributes = self.attributes(item) if self.getter is not None else {}
+        if self.getter is None or attributes is state:
+            return left
+        self.walk.touch(attributes)
         if any([given is attributes for given in told]):
-            return {}
-        return {
-            key: value
+            return left
+        left.update(
+            (key, value)
             for key, value in attributes.items()
             if type(key) is str and not any([key in given and given[key] is value for given in told])
-        }
+        )
+        return left
 
     def _reduce(self, item: Any) -> Any:
         try:

@@ -37,6 +37,10 @@ _OWN_BUSINESS = frozenset(
 )
 """What libraries set for themselves when they are first used, and what is observed as ambient state."""
 _DEFINED = (type, types.FunctionType, types.BuiltinFunctionType)
+_UNCHANGING = frozenset(
+    [str, int, float, complex, bool, bytes, tuple, frozenset, type(None), types.ModuleType, *_DEFINED, types.MethodType]
+)
+"""Types of most of what modules hold: it cannot be changed, or is watched, or changed by what is called in it."""
 _get_module_dict = types.ModuleType.__getattribute__
 _VERSION_OFFSET = 24
 """Where CPython up to 3.13 keeps the number of a dictionary's state: behind its count of uses, type and length."""
@@ -74,6 +78,8 @@ class Libraries:
         self._ctypes = _numbers()
         self._width = 8 if self._ctypes is not None else 1
         """How much of what `_look` returns is one dictionary's."""
+        self.homes: dict[int, str] = {}
+        """The modules of the other objects that they hold, by the objects' ids."""
         self._known: set[int] = set()
         self._seen: set[str] = set()
         self._entries: list[tuple[str, Any, Any]] = []
@@ -102,7 +108,11 @@ class Libraries:
                 continue
             held = _get_module_dict(module, "__dict__")
             self._watch(name, held)
-            classes.update([(id(value), value) for value in list(held.values()) if issubclass(type(value), type)])
+            values = list(held.values())
+            classes.update([(id(value), value) for value in values if issubclass(type(value), type)])
+            for value in values:
+                if type(value) not in _UNCHANGING:
+                    self.homes.setdefault(id(value), name)
         judged: dict[str, bool] = {}
         for kind in classes.values():
             self._watch_class(kind, judged)
@@ -140,8 +150,8 @@ class Libraries:
             return b"".join(self._readers[first:])
         return [tuple(map(id, entry[1].values())) for entry in self._entries[first:]]
 
-    @staticmethod
-    def _differing(name: str, held: "dict[Any, Any]", was: "dict[Any, Any]") -> "Iterator[str]":
+    def _differing(self, name: str, held: "dict[Any, Any]", was: "dict[Any, Any]") -> "Iterator[str]":
+        """Yield the names of which a dictionary holds something else than it did, in a way that matters."""
         missing: list[Any] = []
         for key in {**was, **held}:
             now, before = held.get(key, missing), was.get(key, missing)
@@ -149,11 +159,18 @@ class Libraries:
                 continue
             if isinstance(now, types.ModuleType) and (before is missing or isinstance(before, types.ModuleType)):
                 continue  # a submodule that was imported
-            if key[:1] == "_" and (before is missing or before is None):
+            if key[:1] == "_" and (before is missing or before is None) and not self._is_of_notebook(now):
                 continue  # what is made when it is first asked for
             if before is missing and isinstance(now, _DEFINED) and _package(now.__module__) == _package(name):
                 continue  # what a module imports from its own package when it is first asked for
             yield key
+
+    def _is_of_notebook(self, value: Any) -> bool:
+        """Tell whether a function or class is one of the notebook or its project."""
+        module = value.__module__ if type(value) is types.FunctionType else None
+        if issubclass(type(value), type):
+            module = type.__getattribute__(value, "__dict__").get("__module__")
+        return type(module) is str and (module == "__main__" or (module in sys.modules and self._is_own(module)))
 
     @staticmethod
     def _abstract_classes() -> Any:

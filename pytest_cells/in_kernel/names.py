@@ -41,21 +41,30 @@ DYNAMIC = frozenset(
     | {"get_type_hints", "testmod", "finalize", "chmod", "lchmod", "chown", "symlink", "symlink_to", "hardlink_to"}
     | {"ioff", "isinteractive", "is_interactive"}
     | {"__subclasses__", "user_ns", "run_cell", "run_line_magic", "ex", "ev", "__loader__", "__spec__"}
+    | {"__enter__", "__aenter__", "enter_context", "enter_async_context"}
 )
 """Names and attributes by which code reaches names that do not stand in it, or what came before it.
 
-What `plt.ioff()` does depends on whether a figure was made before, which lets matplotlib load its backend.
+What is entered by name need not be left when the cell ends, as after `with`: a setting may stay. What `plt.ioff()` does
+depends on whether a figure was made before, which lets matplotlib load its backend.
 """
-_OUTPUT = re.compile(r"_\d+$")
+OUTPUT = re.compile(r"_\d+$")
 """What IPython calls the outputs of cells."""
 _READS_MAIN = frozenset({"cProfile", "doctest", "profile", "timeit"})
 """Modules that execute texts with the notebook's names, or look for tests among them; `unittest.main` does too."""
 BENEATH = frozenset({"posix", "nt"})
 """Modules beneath `os`: what is done through them is not observed."""
+_FORMULAS = frozenset(
+    {"build_design_matrices", "design_matrices", "dmatrices", "dmatrix", "evaluate", "model_matrix", "numexpr"}
+    | {"re_formula", "vc_formula"}
+)
+"""Words of cells in which a text may be a formula although no `~` stands in it."""
 HARMLESS_LINE_MAGICS = frozenset({"time", "timeit", "matplotlib", "precision", "pprint", "config"})
 """Line magics that do nothing beside what is observed anyway; the first two have code for an argument."""
 HARMLESS_CELL_MAGICS = frozenset({"time", "timeit", "capture"})
 WITH_CODE = frozenset({"time", "timeit"})
+_EXPANDED = re.compile(r"\{[^{}]*\}|\$\w+")
+"""Finds what IPython replaces by values of variables in the line of a magic."""
 MAGIC_CALLS = ("run_line_magic", "run_cell_magic", "system", "getoutput")
 SHELLS = frozenset({"bash", "sh", "script", "!", "sx", "system", "pip", "conda", "mamba", "uv"})
 PURE_BUILTINS = frozenset(vars(builtins)) - {"setattr", "delattr", "open", "exec", "eval", "compile", "__import__"}
@@ -96,6 +105,7 @@ HARMLESS = {
     "operator": None,
     "csv": frozenset({"reader", "writer", "DictReader", "DictWriter", "Sniffer", "list_dialects", "get_dialect"}),
     "matplotlib": frozenset({"rcParams", "rc", "rcdefaults", "rc_file_defaults"}),
+    "matplotlib.style": frozenset({"use", "context"}),
     "pytest": frozenset({"raises", "skip", "fail", "approx", "importorskip"}),
     "unittest": None,
     "pathlib": None,
@@ -164,11 +174,21 @@ SETTERS = re.compile(
     r"^_?(?:clear|config|deregister|disable|enable|eval|install|patch|register|reset|set|unregister|use)"
 )
 """Begins the names of functions, and of modules, that set something which stays."""
+IS_SETTER = re.compile(
+    r"_?(?:clear|config|configure|deregister|disable|enable|install|patch|register|reset|set|unregister|use)(?![a-z])"
+)
+"""Begins the names of functions of which that is sure enough wherever they stand: they may be called later."""
+CHANGERS = re.compile(
+    r"_?(?:add|append|clear|config|configure|deregister|disable|enable|extend|insert|install|load|patch|pop|register"
+    r"|remove|reset|unregister|update|use)(?![a-z])|_?set"
+)
+"""Begins the names of methods that change the object that they are called on."""
 HARMFUL = {
+    "matplotlib.pyplot": frozenset({"switch_backend"}),
     "numpy": frozenset(
         {"set_string_function", "set_numeric_ops", "setbufsize", "seterrcall", "seterrobj", "add_docstring"}
         | {"add_newdoc", "add_newdoc_ufunc", "seterr_call"}
-    )
+    ),
 }
 """What of those does leave something behind."""
 
@@ -243,6 +263,10 @@ def analyse(source: str) -> "Names | None":
         timed = durations(tree) if TIMED.search(source) else []
         found.unsteady, found.timers = unsteady_paths(tree, timed), timers(tree, timed)
         found.words.update(NAME.findall(source))
+        if not _FORMULAS.isdisjoint(found.words):
+            texts = [value for value in found.constants if type(value) is str]
+            found.loads.update(*map(NAME.findall, texts), ())
+            found.loads -= found.definite
     except RecursionError:
         found.dynamic.append("code nested too deeply")
     return found
@@ -254,6 +278,11 @@ REFERENCE = "&"
 """Marks the path of something that is handed on to what is called for its effect."""
 CHANGED = "&="
 """Marks the path of something that such a call may change, when it is a list or the like."""
+GIVEN = "&>"
+"""Marks the name of what is called for its effect, before the path of something that is handed on to it."""
+SETTER = "&!"
+"""Marks the path of what is named like a function that sets something, whatever is done with it."""
+MARKS = (REFERENCE, CHANGED, SETTER)
 PATCHING = frozenset({"setattr", "delattr", "__setattr__", "__delattr__", "__dict__", "vars"})
 """Names by which an object is changed without an assignment to its attribute."""
 
@@ -274,6 +303,8 @@ def _patches(part: ast.AST, aliases: "dict[str, str]") -> "list[tuple[str, ...]]
             owner = node.args[0] if node.args else node
             if isinstance(owner, ast.Name):
                 owner = ast.Attribute(owner, "?", ast.Store())
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            owner = node.target  # changes a list in place
         elif isinstance(node, ast.Name) and node.id in ("setattr", "delattr") and id(node) not in called:
             owner = node  # handed on: who knows what it is called with
         if owner is not None:
@@ -309,8 +340,8 @@ def _say_in_full(found: Names, tree: ast.Module) -> None:
 def _longer(paths: "list[tuple[str, ...]]", given: "dict[str, set[tuple[str, ...]]]") -> "list[tuple[str, ...]]":
     found = []
     for path in paths:
-        marker, plain = (path[:1], path[1:]) if path[0] in (REFERENCE, CHANGED) else ((), path)
-        if plain[0] != STORE:
+        marker, plain = (path[:1], path[1:]) if path[0] in (STORE, *MARKS) else ((), path)
+        if plain[0] not in (STORE, GIVEN):
             found += [(*marker, *longer) for longer in in_full(plain, given)]
     return found
 
@@ -508,6 +539,8 @@ class _Reader:
     # -- parts ---------------------------------------------------------------------------------------------
 
     def load(self, name: str, defined: "set[str]") -> None:
+        if IS_SETTER.match(name):
+            self.found.calls.append((SETTER, name))
         if name not in defined:
             if _is_dynamic(name):
                 self.found.dynamic.append(name)
@@ -620,6 +653,7 @@ class _Reader:
             if node.attr in CLOCKS:
                 self.found.volatile.append("the clock (%s)" % node.attr)
             self.reaches(node)
+            self.found.calls.extend(_setters(node))
             if node.attr == "_data" and "environ" in dotted(node.value):
                 self.found.volatile.append("what is beneath os.environ")
         elif isinstance(node, ast.Constant):
@@ -656,6 +690,9 @@ class _Reader:
             return False
         texts = [_text(arg) for arg in node.args]
         name = texts[0] if texts else ""
+        for part in _EXPANDED.findall(texts[1] if len(texts) > 1 else ""):
+            for word in NAME.findall(part):
+                self.load(word, defined)
         if called.attr == "run_line_magic" and name in HARMLESS_LINE_MAGICS and len(texts) > 1:
             if name in WITH_CODE:
                 self.code(name, texts[1], defined)
@@ -747,6 +784,9 @@ class _Reader:
             if node.attr in CLOCKS:
                 effects.append(("?clock",))
             self.reaches(node)
+            effects.extend(_setters(node))
+        elif isinstance(node, ast.Name):
+            effects.extend(_setters(node))
         elif isinstance(node, ast.Constant):
             self.constant(node.value)
 
@@ -771,7 +811,7 @@ class _Reader:
 
 def _is_dynamic(name: str) -> bool:
     """Tell whether code that loads a name reaches others by it, or what came before."""
-    return name in DYNAMIC or _OUTPUT.match(name) is not None
+    return name in DYNAMIC or OUTPUT.match(name) is not None
 
 
 def _changes_others(module: str, name: str) -> bool:
@@ -824,11 +864,23 @@ def _called(node: ast.AST) -> "list[tuple[str, ...]]":
     return []
 
 
+def _setters(node: "ast.Name | ast.Attribute") -> "list[tuple[str, ...]]":
+    """Return the path of what is named like a function that sets something, or a method that changes its object."""
+    if isinstance(node, ast.Attribute):
+        named = IS_SETTER.match(node.attr) or CHANGERS.match(node.attr)
+    else:
+        named = IS_SETTER.match(node.id)
+    path = dotted(node) if named and isinstance(node.ctx, ast.Load) else ()
+    return [(SETTER, *path)] if path else []
+
+
 def _may_change(node: ast.Call) -> "list[tuple[str, ...]]":
     """Return the paths of what stands in modules and is handed on in a call that may change it."""
     if isinstance(node.func, ast.Name) and (node.func.id in PURE_BUILTINS or node.func.id == "display"):
         return []
-    return [(CHANGED, *path) for path in _arguments(node)]
+    called = dotted(node.func)
+    given = [(GIVEN, called[0], *path) for path in _arguments(node)] if called else []
+    return [*given, *((CHANGED, *path) for path in _arguments(node))]
 
 
 def _references(node: ast.Call) -> "list[tuple[str, ...]]":

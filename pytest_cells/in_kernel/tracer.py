@@ -5,6 +5,7 @@ names share mutable objects all of them follow after `&`. What could not be attr
 what is not reproducible one under `volatile`: whoever asks decides what to make of either.
 """
 
+import functools
 import importlib.util
 import os
 import re
@@ -41,10 +42,10 @@ from .versions import FINALIZES, OF_MODULES, SHARES, collector
 _HISTORY_NAME = re.compile(r"^(_+|_i+|_i?\d+)$")
 _NAMES_AN_INDEX = re.compile(r"\.names?\b(?!\s*\()|inplace|setattr|set_names|\.freq\b")
 _WRITES_THROUGH = re.compile(
-    r"writeable|setflags|\.array\b(?!\s*\()|copy\s*=\s*(?:False|None)|\.(?:values|codes)\s*\[[^\]\n]*\]\s*(?:[-+*/|&^%@]|//|\*\*|<<|>>)?=(?!=)"
+    r"writeable|WRITEABLE|setflags|overwrite_\w+\s*=\s*True|copy_\w+\s*=\s*False|\.array\b(?!\s*\()|copy\s*=\s*(?:False|None)|\.(?:values|codes)\s*\[[^\]\n]*\]\s*(?:[-+*/|&^%@]|//|\*\*|<<|>>)?=(?!=)"
 )
 """Finds code that may write into memory which frames share: they count as separate, since pandas copies on write."""
-_ASKS_TEXTS = re.compile(r"\b(?:query|eval)\s*\(")
+_ASKS_TEXTS = re.compile(r"\b(?:query|eval)\b")
 """Finds calls that look for variables because of a text, wherever that is kept."""
 _CHEAP = 50_000
 """A walk over all names that hold no more, in estimated bytes, is done after every cell. It takes about 0.3 ms and
@@ -60,6 +61,12 @@ _NAMED_IN_DATA = (type, types.FunctionType)
 """What pickles hold by its name."""
 _HUSHES = frozenset({"capture", "redirect_stdout", "redirect_stderr", "clear_output", "stdout", "stderr"})
 """Words of cells that may not show what is printed in them."""
+_SETTINGS = frozenset({"rcParams", "rc", "rc_context"})
+"""Words of cells that may set what matplotlib draws with, which it loads when it is first used."""
+_OF_KERNEL = frozenset({"backend", "interactive"})
+"""Such settings, which the kernel itself makes too: they are no ambient state."""
+_REGISTER_COLORMAPS = frozenset({"cmasher", "cmocean", "colorcet", "seaborn"})
+"""Packages that add colormaps to those of matplotlib when they are imported."""
 _ASKED_FOR = frozenset({"google.colab", "pyodide", "piplite", "micropip", "js", "kaggle_secrets"})
 """Modules by which notebooks find out where they run."""
 _NO_PATHS: "frozenset[tuple[str, ...]]" = frozenset()
@@ -105,7 +112,7 @@ class Tracer:
         """What those cells import, likewise."""
         self._modules, self._libraries = _prepared.pop() if _prepared else _first_look()
         self._libraries.settle()
-        self._calls = Calls(shell.user_ns, self._modules, effects)
+        self._calls = Calls(shell.user_ns, self._modules, effects, self._libraries.homes)
         self._told_lookups: frozenset[str] = sys.stdlib_module_names
         self._executed = Executed()
         self._finalizers = False
@@ -216,12 +223,14 @@ class Tracer:
                 record["slots"].setdefault(slot, version)
         self._judge_effects(found, touched, components, record)
         self._judge_steadiness(found, touched, components, record)
+        packages = self._packages(touched, components)
+        if (name := self._registered_by_others(found, touched, components, packages)) is not None:
+            record["barrier"].append("it uses %s, which a library has registered with matplotlib" % name)
         record["hushes"] = not _HUSHES.isdisjoint(found.words)
         record["first"], record["again"] = self._imported(found, _codes(touched, components), record["modules"])
         if record.pop("held", False):
             unseen = sorted(name for name in touched if name in components and components[name].digest is None)
             record["volatile"].extend("it may write to a file that stays open (%s)" % name for name in unseen[:1])
-        packages = self._packages(touched, components)
         own = sorted(self._modules.names) if loads_classes else self._modules.touched(packages, found.imports)
         record["own"] = sorted({name.partition(".")[0] for name in own} | lookups.take_missing())
         logs_plainly = self._effects.is_plain("logging")
@@ -400,7 +409,7 @@ class Tracer:
         for name in found.loads | found.late:
             if isinstance(value := self._namespace.get(name), types.ModuleType):
                 packages.add(name_of_module(value))
-        words = set(found.words).union(*(self._words.get(code, _NO_WORDS) for code in _codes(closure, known)))
+        words = self._said(found, closure, known)
         todo = sorted(packages)
         while todo:
             package = todo.pop()
@@ -452,6 +461,8 @@ class Tracer:
                 record["barrier"].append("the code of %s reaches names that do not stand in it" % name)
             for code in component.codes:
                 effects.extend(self._late_effects.get(code, ()))
+        if not _OF_KERNEL.isdisjoint(found.constants) and not _SETTINGS.isdisjoint(found.words):
+            record["barrier"].append("it may set what draws figures")
         for path in dict.fromkeys(effects):
             if path == ("?clock",):
                 record["volatile"].append("it uses the clock")
@@ -490,14 +501,32 @@ class Tracer:
                 record["volatile"].append("it uses %s, which may be taken for the time that it is" % name)
         words = [word for name in self._modules.names for word in self._modules.unsteady(name, self._is_unsteady)]
         if words:
-            said = {*found.words}
-            for code in _codes(touched, components):
-                said |= self._words.get(code, _NO_WORDS)
-            for word in sorted(said.intersection(words)):
+            for word in sorted(self._said(found, touched, components).intersection(words)):
                 record["volatile"].append("it may call %s, which uses the clock" % word)
         for name in found.inner:
             self._words.setdefault(name, set()).update(found.words)
             self._imports.setdefault(name, set()).update(found.imports)
+
+    def _said(self, found: Any, touched: "set[str]", components: "dict[str, Any]") -> "set[str]":
+        """Return the words of the cell, and of those that define the functions and classes which it can reach."""
+        words: set[str] = found.words.union(*(self._words.get(code, _NO_WORDS) for code in _codes(touched, components)))
+        return words
+
+    def _registered_by_others(
+        self, found: Any, touched: "set[str]", components: "dict[str, Any]", packages: "frozenset[str]"
+    ) -> "str | None":
+        """Return a colormap that the cell names, and that is there because a cell above has imported a library.
+
+        Where the cell uses the library itself it depends on the import anyway.
+        """
+        registry = getattr(sys.modules.get("matplotlib"), "colormaps", None)
+        there, built_in = getattr(registry, "_cmaps", ()), getattr(registry, "_builtin_cmaps", ())
+        if len(there) == len(built_in) or not packages.isdisjoint(_REGISTER_COLORMAPS):
+            return None
+        said = self._said(found, touched, components)
+        said |= {value for name in touched if type(value := self._namespace.get(name)) is str}
+        added = {*there} - {*built_in}
+        return min((name for name in added if name in said or name.rpartition(".")[2] in said), default=None)
 
     def _imported(self, found: Any, codes: "set[str]", new: "list[str]") -> "tuple[dict[str, str], list[str]]":
         """Return the packages that the cell imports and that may show something the first time.
@@ -637,8 +666,13 @@ def _texts(value: Any, deep: int = 0) -> "list[str]":
         inner = list(value)
     elif type(value) is types.FunctionType:
         inner = [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
+    elif type(value) is functools.partial:
+        inner = [*value.args, *value.keywords.values()]
     elif isinstance(value, type) and value.__module__ == "__main__":
         inner = list(type.__getattribute__(value, "__dict__").values())
+    elif type(value) is types.SimpleNamespace or type.__getattribute__(type(value), "__module__") == "__main__":
+        held = getattr(value, "__dict__", None)
+        inner = list(held.values()) if type(held) is dict else []
     if deep > _DEEPEST_TEXTS or len(inner) > _MOST_TEXTS:
         return []
     return [text for part in inner for text in _texts(part, deep + 1)]

@@ -19,6 +19,7 @@ _PROCESS = frozenset(
     {"getpid", "getppid", "getpgrp", "getpgid", "getsid", "times", "getloadavg", "statvfs", "fstatvfs"}
 )
 _THREAD = frozenset({"get_ident", "get_native_id", "ident", "native_id"})
+_OF_SYMPY = frozenset({"randMatrix", "randprime", "random_complex_number", "random_poly"})
 FUNCTIONS = {
     "time": _TIMES | {"strftime"},
     "asyncio": frozenset({"time"}),
@@ -32,6 +33,12 @@ FUNCTIONS = {
     "sys": frozenset({"getallocatedblocks"}),
     "ssl": frozenset({"RAND_bytes"}),
     "tempfile": frozenset({"mktemp"}),
+    "psutil": frozenset(
+        {"Process", "boot_time", "cpu_percent", "cpu_times", "disk_usage", "memory_info", "memory_percent", "pids"}
+        | {"process_iter", "swap_memory", "virtual_memory"}
+    ),
+    **dict.fromkeys(("sympy", "sympy.core.random", "sympy.matrices", "sympy.ntheory"), _OF_SYMPY),
+    **dict.fromkeys(("sympy.matrices.dense", "sympy.ntheory.generate", "sympy.polys.specialpolys"), _OF_SYMPY),
 }
 """By module, what gives something else in every run."""
 LOADERS = {
@@ -55,12 +62,14 @@ SHELL_NOW = re.compile(
     r"|\b(?:curl|wget|ping|ssh|pip|conda)\b|\bgit (?:clone|pull|fetch)\b"
 )
 """What shell commands give something else in every run, or ask the network."""
+_RUN_COMMANDS = frozenset({"subprocess", "popen", "Popen", "check_output", "getoutput", "getstatusoutput"})
+"""Names and attributes of code that may run a command."""
 _WORDS = frozenset().union(*FUNCTIONS.values(), *LOADERS.values())
 TIMED = re.compile(r"\b(?:%s)" % "|".join(_COUNTERS))
 """Finds what calls of clocks there may be in a source."""
 _REFERENCE = re.compile(r"@([^\W\d]\w*)")
 NAME = re.compile(r"[^\W\d]\w*")
-_LONGEST_TEXT = 1000
+_LONGEST_TEXT = 5000
 _MOST_ALIASES = 50
 
 
@@ -82,8 +91,12 @@ def unsteady_paths(tree: ast.Module, timed: "list[ast.expr] | tuple[()]" = ()) -
     exempt = frozenset(id(node) for node in timed)
     aliases: dict[str, set[tuple[str, ...]]] | None = None
     waiting: list[tuple[ast.AST, tuple[str, ...]]] = [(tree, ("",))]
+    commands = any(getattr(node, "id", getattr(node, "attr", "")) in _RUN_COMMANDS for node in ast.walk(tree))
     while waiting:
         node, owners = waiting.pop()
+        if commands and _text_of_command(node):
+            for owner in owners:
+                found.setdefault(owner, set()).add(NOW)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             name = getattr(node, "name", "<lambda>")
             owners = (name,) if owners == ("",) else (*owners, name)
@@ -96,6 +109,12 @@ def unsteady_paths(tree: ast.Module, timed: "list[ast.expr] | tuple[()]" = ()) -
     return found
 
 
+def _text_of_command(node: ast.AST) -> bool:
+    """Tell whether a text would, as a command or the first word of one, give something else in every run."""
+    text = node.value if isinstance(node, ast.Constant) else None
+    return isinstance(text, str) and len(text) < _LONGEST_TEXT and SHELL_NOW.search(text) is not None
+
+
 def given_names(tree: ast.AST) -> "dict[str, set[tuple[str, ...]]]":
     """Return what the names stand for that code gives to what it imports, or to what has a name: `=module` first."""
     found: dict[str, set[tuple[str, ...]]] = {}
@@ -106,6 +125,9 @@ def given_names(tree: ast.AST) -> "dict[str, set[tuple[str, ...]]]":
         elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             _give(found, [target for target in targets if isinstance(target, ast.Name)], node.value)
+        elif isinstance(node, (ast.For, ast.AsyncFor)) and isinstance(node.iter, (ast.Tuple, ast.List)):
+            for element in node.iter.elts:
+                _give(found, [node.target] if isinstance(node.target, ast.Name) else [], element)
         elif isinstance(node, ast.arguments):
             places = [*node.posonlyargs, *node.args][-len(node.defaults) or len(node.args) :]
             for place, value in [*zip(places, node.defaults), *zip(node.kwonlyargs, node.kw_defaults)]:

@@ -43,7 +43,11 @@ class Pair:
     def libraries(self) -> tuple[str, ...]:
         """The libraries that it needs and that are not there wherever the tests are run."""
         sources = (*self.before, *self.after)
-        return tuple(name for name in ("sklearn", "scipy", "PIL") if any(name in source for source in sources))
+        return tuple(
+            name
+            for name in ("sklearn", "scipy", "PIL", "seaborn", "sympy")
+            if any(name in source for source in sources)
+        )
 
     def versions(self, rung: str) -> list[Version]:
         """Return the project before and after the edit, with what the chain rung must be told."""
@@ -3501,6 +3505,186 @@ HELD = tuple(
     )
 )
 """Clocks that a cell leaves behind, and one below asks."""
+PYPLOT = "import matplotlib.pyplot as plt, numpy as np"
+GRAY = "print(plt.cm.gray(np.nan))"
+CONFIG = "import sklearn\nprint(sklearn.get_config()['working_memory'])"
+FRAME = "import functools, types\nimport pandas as pd\ndf = pd.DataFrame({'x': [1., 9.]})"
+LARGE = "large = list(range(300_000))"
+SETTINGS = (
+    *(
+        edit(f"set: {name}", [first, setting, last], {1: setting.replace("50", "25")}, rerun=[1, 2])
+        for name, first, setting, last in (
+            ("colormap", PYPLOT, "plt.cm.gray.set_bad((0.50, 0, 0))", GRAY),
+            ("colormap by a name", PYPLOT, "c = plt.cm.gray\nc.set_bad((0.50, 0, 0))", GRAY),
+            (
+                "colormaps in a loop",
+                PYPLOT,
+                "def f():\n    for c in (plt.cm.gray, plt.cm.viridis):\n        c.set_bad((0.50, 0, 0))\nf()",
+                GRAY,
+            ),
+            ("colormap that is handed on", PYPLOT, "def f(c):\n    c.set_bad((0.50, 0, 0))\nf(plt.cm.gray)", GRAY),
+            (
+                "style library",
+                PYPLOT,
+                "plt.style.library.update({'mine': {'lines.linewidth': 50}})",
+                "print(plt.style.library['mine'])",
+            ),
+            (
+                "style library by a local name",
+                PYPLOT,
+                "def f():\n    own = plt.style.library\n    own['mine'] = {'lines.linewidth': 50}\nf()",
+                "print(plt.style.library['mine'])",
+            ),
+            ("backend", PYPLOT, "plt.rcParams['backend'] = ['agg', 'svg'][50 < 40]", "print(plt.rcParams['backend'])"),
+            (
+                "how a library's class is shown",
+                "import pandas as pd",
+                "def f(cls, shown):\n    cls._repr_html_ = shown\nf(pd.Series, lambda s: '50')",
+                "pd.Series([1])",
+            ),
+            (
+                "bound method",
+                f"{PYPLOT}\npaint = plt.cm.gray.set_bad",
+                "paint((0.50, 0, 0))",
+                GRAY,
+            ),
+            (
+                "list of a module",
+                "import keyword",
+                "from keyword import kwlist\nkwlist += ['50']",
+                "print(keyword.kwlist)",
+            ),
+            (
+                "handed to map",
+                PYPLOT,
+                "list(map(plt.style.library.update, [{'mine': {'lines.linewidth': 50}}]))",
+                "print(plt.style.library['mine'])",
+            ),
+            ("setter in a dict", "import sklearn", "d = {'f': sklearn.set_config}\nd['f'](working_memory=50)", CONFIG),
+            (
+                "setter in a partial",
+                "import functools, sklearn",
+                "p = functools.partial(sklearn.set_config, working_memory=50)\np()",
+                CONFIG,
+            ),
+            (
+                "setter that a function returns",
+                "from sklearn import set_config",
+                "def f():\n    return set_config\nf()(working_memory=50)",
+                CONFIG,
+            ),
+            (
+                "setter whose value is kept",
+                "import sklearn",
+                "def f():\n    r = sklearn.set_config(working_memory=50)\nf()",
+                CONFIG,
+            ),
+            (
+                "context that is entered by name",
+                "import sympy\nx = sympy.Symbol('x')",
+                "c = sympy.evaluate(50 < 40)\nc.__enter__()",
+                "print(x + x)",
+            ),
+            (
+                "context that stays entered",
+                "import contextlib, sympy\nx = sympy.Symbol('x')",
+                "s = contextlib.ExitStack()\ns.enter_context(sympy.evaluate(50 < 40))",
+                "print(x + x)",
+            ),
+        )
+    ),
+    edit("set: precision by a variable", ["n = 3", "%precision {n}\n1 / 3"], {0: "n = 5"}, rerun=[0, 1]),
+    edit(
+        "set: class that is imported there, by a name that is gone",
+        [
+            "import mailbox as x\nfor c in (x.MH, x.Mailbox):\n    c.tag = 1\ndel c",
+            "import mailbox as x\nprint(getattr(x.MH, 'tag', 0))",
+        ],
+        {0: "import mailbox as x\nfor c in (x.MH, x.Mailbox):\n    c.tag = 2\ndel c"},
+        rerun=[0, 1],
+    ),
+    cells(
+        "colormap that a library has registered",
+        ["import matplotlib.pyplot as plt, numpy as np\nimport seaborn as sns", "plt.imshow(np.eye(2), cmap='rocket')"],
+        ["import matplotlib.pyplot as plt, numpy as np", "plt.imshow(np.eye(2), cmap='rocket')"],
+        rerun=[0, 1],
+    ),
+    edit(
+        "subclasses in a function",
+        [
+            "class Base: pass\ndef f(): return [c.__name__ for c in Base.__subclasses__()]",
+            "class A(Base): pass",
+            "print(f())",
+        ],
+        {1: "class B(Base): pass"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "outputs in a function",
+        ["def f(): return list(Out.values())[-1]", "50", "print(f())"],
+        {1: "25"},
+        rerun=[1, 2],
+    ),
+    *(
+        edit(f"text of a query: {name}", [FRAME, "lim = 0", held, asked], {1: "lim = 5"}, rerun=[1, 3])
+        for name, held, asked in (
+            ("partial", "p = functools.partial(df.query, 'x > @lim')", "print(p())"),
+            ("attribute", "c = types.SimpleNamespace(q='x > @lim')", "print(df.query(c.q))"),
+            ("method", "q, t = df.query, ['x > @lim']", "print(q(t[0]))"),
+            ("long", f"q = 'x > @lim{' or x == 1' * 120}'".replace(" or x == 1", " and x > 0"), "print(df.query(q))"),
+        )
+    ),
+    *(
+        edit(
+            f"layout of records: {name}",
+            [f"import numpy as np\nx = np.zeros(2, dtype={first})", "print(x.dtype, x.dtype.fields, x.nbytes)"],
+            {0: f"import numpy as np\nx = np.zeros(2, dtype={second})"},
+            rerun=[0, 1],
+        )
+        for name, first, second in (
+            (
+                "size",
+                "{'names': ['a'], 'formats': ['i4'], 'offsets': [0], 'itemsize': 8}",
+                "{'names': ['a'], 'formats': ['i4'], 'offsets': [0], 'itemsize': 16}",
+            ),
+            ("titles", "[(('t', 'a'), 'i4')]", "[(('u', 'a'), 'i4')]"),
+            ("type", "[('a', 'i4')]", "(np.record, [('a', 'i4')])"),
+        )
+    ),
+    edit(
+        "memory that scipy writes into",
+        [
+            LARGE,
+            "import pandas as pd, scipy.linalg as la\ndf = pd.DataFrame({'x': [1., 2.], 'z': [2., 5.]})\nd = df[['x', 'z']]",
+            "r = la.inv(df, overwrite_a=True), 1",
+            "print(d)",
+        ],
+        {2: "r = la.inv(df), 1"},
+        rerun=[2, 3],
+    ),
+    *(
+        edit(
+            f"what sympy keeps beside its arguments: {name}",
+            [f"import sympy\nx = sympy.Symbol('x')\np = {first}", f"print({told})"],
+            {0: f"import sympy\nx = sympy.Symbol('x')\np = {second}"},
+            rerun=[0, 1],
+        )
+        for name, first, second, told in (
+            ("domain", "sympy.Poly(x**2 + 1, x)", "sympy.Poly(x**2 + 1, x, domain='QQ')", "p"),
+            ("modulus", "sympy.Poly(x**2 + 1, x)", "sympy.Poly(x**2 + 1, x, modulus=2)", "p.factor_list()"),
+            ("pattern", "sympy.Wild('w')", "sympy.Wild('w', exclude=[x])", "(x + 1).match(p)"),
+        )
+    ),
+    edit(
+        "command with a date",
+        ["import subprocess\nprint(subprocess.check_output(['date', '+%N']))", "a = 1"],
+        {1: "a = 2"},
+        unstable=[0],
+        rerun=[0, 1],
+        seen_by_chain=False,
+    ),
+)
+"""Settings of libraries that are made in a roundabout way, and other roundabout ways of making something matter."""
 PAIRS: tuple[Pair, ...] = (
     *OTHER_CACHES,
     *CAUSES,
@@ -3519,4 +3703,5 @@ PAIRS: tuple[Pair, ...] = (
     *NOTICING,
     *HELD,
     *FIRST_IMPORTS,
+    *SETTINGS,
 )

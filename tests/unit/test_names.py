@@ -119,10 +119,10 @@ def test_a_url_in_text_is_no_address():
 @pytest.mark.parametrize(
     ("source", "calls"),
     [
-        ("plt.plot(x)", [("plt", "plot"), ("&", "x"), ("&=", "x")]),
-        ("plt.plot(1, key=a.b)", [("plt", "plot"), ("&", "a", "b"), ("&=", "a", "b")]),
+        ("plt.plot(x)", [("plt", "plot"), ("&", "x"), ("&>", "plt", "x"), ("&=", "x")]),
+        ("plt.plot(1, key=a.b)", [("plt", "plot"), ("&", "a", "b"), ("&>", "plt", "a", "b"), ("&=", "a", "b")]),
         ("print(a.b)", [("print",), ("&", "a", "b")]),
-        ("list.sort(a.b)", [("list", "sort"), ("&", "a", "b"), ("&=", "a", "b")]),
+        ("list.sort(a.b)", [("list", "sort"), ("&", "a", "b"), ("&>", "list", "a", "b"), ("&=", "a", "b")]),
         ("list(map(a.b, [1]))", [("list",), ("&", "a", "b")]),
         ("partial(a.b, 7)()", [("partial",), ("&", "a", "b")]),
         ("(lambda s: s.b(7))(a)", [("&", "a"), ("&=", "a")]),
@@ -143,7 +143,10 @@ def test_a_url_in_text_is_no_address():
         ("f()", [("f",)]),
         ("x.g().h()", [("x", "g", "h")]),
         ("@lib.decorator\ndef f(): pass", [("lib", "decorator")]),
-        ("setattr(a, 'b', 1)", [("=", "a", "?"), ("setattr",), ("&", "a"), ("&=", "a")]),
+        ("setattr(a, 'b', 1)", [("=", "a", "?"), ("setattr",), ("&", "a"), ("&>", "setattr", "a"), ("&=", "a")]),
+        ("a += [1]", [("=", "a")]),
+        ("y = [a.set_b, a.settle, a.b.update]", [("&!", "a", "set_b"), ("&!", "a", "b", "update")]),
+        ("y = use(1)", [("&!", "use")]),
         ("[print(x) for x in y]", [("print",), ("&", "x")]),
         ("await a.b()", [("a", "b")]),
         ("c and a.b()", [("a", "b")]),
@@ -155,11 +158,38 @@ def test_effects(source, calls):
     assert calls == names(source).calls
 
 
+@pytest.mark.parametrize(
+    ("source", "path"),
+    [
+        ("def f():\n    c = lib.a\n    c.b = 1", ("=", "lib", "a", "b")),
+        ("def f():\n    for c in (lib.a, lib.d):\n        c.set_b(1)", ("lib", "d", "set_b")),
+        ("def f():\n    y = lib.set_b(1)", ("&!", "lib", "set_b")),
+        ("def f():\n    return set_b", ("&!", "set_b")),
+    ],
+)
+def test_effects_by_local_names(source, path):
+    """What a function does by names of its own, or with the value of a setter, is told too."""
+    assert path in names(source).inner["f"]
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("get_ipython().run_line_magic('precision', '{n + 1}')", "n"),
+        ("get_ipython().run_line_magic('precision', '$n')", "n"),
+        ("dmatrix('scaled(x)')", "scaled"),
+    ],
+)
+def test_names_in_texts_that_are_read(source, name):
+    """Magics replace names in their line, and formulas name variables."""
+    assert name in names(source).loads
+
+
 def test_effects_inside_functions():
     """What a function does for its effect is told by the function's name."""
     found = names("def f(x):\n    lib.call(x)\n    y = lib.other(x)\n    lib.a.b = 3\ng = lambda: lib.third()")
     assert {
-        "f": [("lib", "call"), ("&", "x"), ("&=", "x"), ("=", "lib", "a", "b")],
+        "f": [("lib", "call"), ("&", "x"), ("&>", "lib", "x"), ("&=", "x"), ("=", "lib", "a", "b")],
         "<lambda>": [("lib", "third")],
     } == found.inner
 
