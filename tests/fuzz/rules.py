@@ -1858,14 +1858,6 @@ ROUNDABOUT = (
         ("set: handed to map",),
     ),
     Rule(
-        "bound methods",
-        "Methods of an object that a library's module holds, by names of their own",
-        "the object that the method is bound to",
-        CHAIN,
-        (Change("calls.py", "home = self._home_of(value.__self__) if sets else None", "home = None"),),
-        ("set: bound method",),
-    ),
-    Rule(
         "contexts that stay entered",
         "Contexts that are entered by name, and not by ``with``",
         "``__enter__``, ``enter_context`` and their like in the source, and in the bytecode of functions",
