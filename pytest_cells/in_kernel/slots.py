@@ -425,7 +425,7 @@ class _Logging(Slot):
         """Return the loggers on which something is set."""
         logging: Any = sys.modules["logging"]
         loggers = [logger for logger in list(logging.root.manager.loggerDict.values()) if hasattr(logger, "handlers")]
-        return [one for one in loggers if one.handlers or one.level or one.disabled or not one.propagate]
+        return [one for one in loggers if one.handlers or one.level or one.filters or one.disabled or not one.propagate]
 
     def read(self) -> Any:
         logging: Any = sys.modules["logging"]
@@ -433,9 +433,10 @@ class _Logging(Slot):
         told = []
         for logger in sorted(self._configured(), key=lambda logger: str(logger.name)):
             handlers = [self._told(one) for one in list(logger.handlers) if type(one) is not logging.NullHandler]
-            if handlers or logger.level or logger.disabled or not logger.propagate:
+            filters = [plain(one) for one in list(logger.filters)]
+            if handlers or filters or logger.level or logger.disabled or not logger.propagate:
                 state = (plain(logger.name), logger.level, bool(logger.disabled), bool(logger.propagate))
-                told.append((*state, ("list", *handlers)))
+                told.append((*state, ("list", *handlers), ("list", *filters)))
         handlers = [self._told(handler) for handler in list(root.handlers)]
         filters = [plain(one) for one in list(root.filters)]
         switches = root.manager.disable, bool(logging.raiseExceptions)
@@ -469,7 +470,7 @@ class _Logging(Slot):
             root.handlers[:] = [self._made(told) for told in state[1][1:]]
         root.manager.disable = state[3]
         logging.raiseExceptions = state[4]
-        for name, level, disabled, propagate, handlers in state[2][1:]:
+        for name, level, disabled, propagate, handlers, _ in state[2][1:]:
             logger = logging.getLogger(name)
             logger.setLevel(level)
             logger.disabled, logger.propagate = disabled, propagate

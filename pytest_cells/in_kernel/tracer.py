@@ -461,6 +461,8 @@ class Tracer:
                 record["barrier"].append("the code of %s reaches names that do not stand in it" % name)
             for code in component.codes:
                 effects.extend(self._late_effects.get(code, ()))
+        if record["modules"] and any(map(self._changes_what_it_is_given, effects)):
+            record["barrier"].append("it may change a class of a library that it is the first to import")
         if not _OF_KERNEL.isdisjoint(found.constants) and not _SETTINGS.isdisjoint(found.words):
             record["barrier"].append("it may set what draws figures")
         for path in dict.fromkeys(effects):
@@ -470,6 +472,11 @@ class Tracer:
             reason = self._calls.effect_of(path)
             if reason is not None and reason not in record["barrier"]:
                 record["barrier"].append(reason)
+
+    def _changes_what_it_is_given(self, path: "tuple[str, ...]") -> bool:
+        """Tell whether a path is that of an attribute, stored into, of what a function calls by a name of its own."""
+        stored = path[0] == reading.STORE and len(path) > 2 and path[1] != "self"
+        return stored and path[1] not in self._namespace and not path[1].startswith((reading.STORE, "?"))
 
     def _asked(self, found: Any, touched: "set[str]", components: "dict[str, Any]") -> "set[tuple[str, ...]]":
         """Return the paths that the cell, and the functions of the notebook that it can reach, may have asked."""

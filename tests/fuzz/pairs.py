@@ -3595,6 +3595,25 @@ SETTINGS = (
     ),
     edit("set: precision by a variable", ["n = 3", "%precision {n}\n1 / 3"], {0: "n = 5"}, rerun=[0, 1]),
     edit(
+        "set: class that is imported there, by a function",
+        [
+            "import mailbox as x\ndef f(cls):\n    cls.tag = 1\nf(x.MH)",
+            "import mailbox as x\nprint(getattr(x.MH, 'tag', 0))",
+        ],
+        {0: "import mailbox as x\ndef f(cls):\n    cls.tag = 2\nf(x.MH)"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "set: filter of a logger",
+        [
+            "import logging",
+            "def f(logger):\n    logger.addFilter(lambda r: 1)\nf(logging.getLogger('a'))",
+            "print(len(logging.getLogger('a').filters))",
+        ],
+        {1: "1"},
+        rerun=[1, 2],
+    ),
+    edit(
         "set: class that is imported there, by a name that is gone",
         [
             "import mailbox as x\nfor c in (x.MH, x.Mailbox):\n    c.tag = 1\ndel c",

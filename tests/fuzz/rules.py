@@ -1920,6 +1920,22 @@ ROUNDABOUT = (
         ("set: how a library's class is shown",),
     ),
     Rule(
+        "classes that are imported there",
+        "What functions of a cell change in classes of a library that the cell is itself the first to import",
+        "attributes that they store into, of names of their own, where the cell has loaded modules",
+        CHAIN,
+        (Change("tracer.py", 'if record["modules"] and any(map(', "if False and any(map("),),
+        ("set: class that is imported there, by a function",),
+    ),
+    Rule(
+        "filters of loggers",
+        "Filters of loggers, beside handlers and levels",
+        "all loggers on which something is set",
+        CHAIN,
+        (Change("slots.py", "filters = [plain(one) for one in list(logger.filters)]", "filters = []"),),
+        ("set: filter of a logger",),
+    ),
+    Rule(
         "colormaps of other libraries",
         "Colormaps that a library has registered with matplotlib when it was imported",
         "their names in the cell's words and texts, where it does not use the library itself",
