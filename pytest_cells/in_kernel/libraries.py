@@ -108,10 +108,11 @@ class Libraries:
                 continue
             held = _get_module_dict(module, "__dict__")
             self._watch(name, held)
-            values = list(held.values())
-            classes.update([(id(value), value) for value in values if issubclass(type(value), type)])
-            for value in values:
-                if type(value) not in _UNCHANGING:
+            for value in list(held.values()):
+                kind = type(value)
+                if kind is type or (kind not in _UNCHANGING and issubclass(kind, type)):
+                    classes[id(value)] = value
+                elif kind not in _UNCHANGING:
                     self.homes.setdefault(id(value), name)
         judged: dict[str, bool] = {}
         for kind in classes.values():
