@@ -145,7 +145,7 @@ def test_a_url_in_text_is_no_address():
         ("@lib.decorator\ndef f(): pass", [("lib", "decorator")]),
         ("setattr(a, 'b', 1)", [("=", "a", "?"), ("setattr",), ("&", "a"), ("&>", "setattr", "a"), ("&=", "a")]),
         ("a += [1]", [("=", "a")]),
-        ("y = [a.set_b, a.settle, a.b.update]", [("&!", "a", "set_b"), ("&!", "a", "b", "update")]),
+        ("y = [a.set_b, a.sense, a.b.update]", [("&!", "a", "set_b"), ("&!", "a", "b", "update")]),
         ("y = use(1)", [("&!", "use")]),
         ("[print(x) for x in y]", [("print",), ("&", "x")]),
         ("await a.b()", [("a", "b")]),
