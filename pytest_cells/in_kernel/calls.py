@@ -144,12 +144,11 @@ class Calls:
     def _given(self, called: str, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
         """Return what a function of the notebook may change that is given what a library holds."""
         function = (self._namespace if variables is None else variables).get(called)
-        own = isinstance(function, (type, types.FunctionType)) and _module_of(function) in (
-            "__main__",
-            *self._modules.names,
-        )
         value, _ = self._standing(path, variables)
-        home = self._home_of(value) if own and not isinstance(value, _CONTAINERS) else None
+        if isinstance(value, _CONTAINERS) or not isinstance(function, (type, types.FunctionType)):
+            return None
+        own = _module_of(function) in ("__main__", *self._modules.names)
+        home = self._home_of(value) if own else None
         return None if home is None else "it may change what %s holds (%s)" % (home, ".".join(path))
 
     def _named_like_setter(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
@@ -158,7 +157,8 @@ class Calls:
         shown = ".".join(path).lstrip(reading.STORE)
         if isinstance(value, types.MethodType):
             home = self._home_of(value.__self__)
-            return None if home is None or home in reading.HARMLESS else "it refers to %s" % shown
+            observed = home is None or home in reading.HARMLESS  # as `random`'s generator is
+            return None if observed else "it refers to %s" % shown
         if isinstance(value, (types.FunctionType, types.BuiltinFunctionType)):
             return self._handed_on(path, variables) if reading.IS_SETTER.match(path[-1]) else None
         holder, module = self._standing(path[:-1], variables) if value is None and len(path) > 2 else (None, "")
