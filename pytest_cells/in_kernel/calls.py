@@ -161,10 +161,13 @@ class Calls:
             return None if observed else "it refers to %s" % shown
         if isinstance(value, (types.FunctionType, types.BuiltinFunctionType)):
             return self._handed_on(path, variables) if reading.IS_SETTER.match(path[-1]) else None
-        holder, module = self._standing(path[:-1], variables) if value is None and len(path) > 2 else (None, "")
+        holder, module = self._standing(path[:-1], variables) if value is None and path[1:] else (None, "")
         if holder is None or module in self._modules.names or isinstance(holder, (type, types.ModuleType)):
             return None
-        return self._called(module, list(path[-2:]), shown)
+        if module:
+            return self._called(module, list(path[-2:]), shown)
+        home = self._home_of(holder, path[-1])
+        return None if home is None else "it may change what %s holds (%s)" % (home, shown)
 
     def _may_be_changed(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
         """Return what handing on what a library holds, to what is called for its effect, may change of that."""

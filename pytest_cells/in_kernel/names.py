@@ -179,8 +179,8 @@ IS_SETTER = re.compile(
 )
 """Begins the names of functions of which that is sure enough wherever they stand: they may be called later."""
 CHANGERS = re.compile(
-    r"_?(?:add|append|clear|config|configure|deregister|disable|enable|extend|insert|install|load|patch|pop|register"
-    r"|remove|reset|unregister|update|use)(?![a-z])|_?set"
+    r"_?(?:add|append|clear|config|deregister|disable|enable|extend|insert|install|register|remove|reset|set|unregister"
+    r"|update|(?:load|patch|pop|use)(?![a-z]))"
 )
 """Begins the names of methods that change the object that they are called on."""
 HARMFUL = {

@@ -3524,6 +3524,12 @@ SETTINGS = (
             ),
             ("colormap that is handed on", PYPLOT, "def f(c):\n    c.set_bad((0.50, 0, 0))\nf(plt.cm.gray)", GRAY),
             (
+                "fonts",
+                "import matplotlib.font_manager as fm",
+                "from matplotlib.font_manager import fontManager as m, findfont\nr = [m.addfont(findfont('serif')) for _ in range(50 // 25)]",
+                "print(len(fm.fontManager.ttflist))",
+            ),
+            (
                 "style library",
                 PYPLOT,
                 "plt.style.library.update({'mine': {'lines.linewidth': 50}})",
@@ -3593,6 +3599,7 @@ SETTINGS = (
             ),
         )
     ),
+    edit("set: the builtin of that name", ["x = 1", "y = set([1, 1])\nprint(y)"], {0: "x = 2"}, cached=[1]),
     edit("set: precision by a variable", ["n = 3", "%precision {n}\n1 / 3"], {0: "n = 5"}, rerun=[0, 1]),
     edit(
         "set: class that is imported there, by a function",
