@@ -162,8 +162,8 @@ class Calls:
         if isinstance(value, (types.FunctionType, types.BuiltinFunctionType)):
             return self._handed_on(path, variables) if reading.IS_SETTER.match(path[-1]) else None
         holder, module = self._standing(path[:-1], variables) if value is None and path[1:] else (None, "")
-        if holder is None or module in self._modules.names or isinstance(holder, (type, types.ModuleType)):
-            return None
+        if holder is None or module in self._modules.names or isinstance(holder, (types.ModuleType, *_DEFINED)):
+            return None  # what a function gives is taken for new
         if module:
             return self._called(module, list(path[-2:]), shown)
         home = self._home_of(holder, path[-1])

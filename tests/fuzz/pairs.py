@@ -14,6 +14,11 @@ from fuzz.harness import Lab, Version
 
 ADDS = "seen = []\ndef add(v): seen.append(v)\n"
 """A module that keeps state."""
+REGISTERS = (
+    "import codecs\nseen = [{}]\nf = getattr(codecs, 'register_' + 'error')\n"
+    "x = f('fz', lambda e: (seen.append(2), ('', e.end))[1])"
+)
+"""A cell that gives a function to a library, by a name that does not stand there."""
 TELLS = "class Told:\n    def __del__(self):\n        print('gone')\n"
 """A class of objects that tell when they are dropped."""
 
@@ -2536,7 +2541,7 @@ STORES = tuple(
         ),
         (
             "logging disabled",
-            "import logging\nx = logging.disable(10 * NUMBER)",
+            "import logging\nf = getattr(logging, 'dis' + 'able')\nx = f(10 * NUMBER)",
             "import logging\nprint(logging.root.manager.disable)",
         ),
         (
@@ -2945,12 +2950,12 @@ NOTICING = (
     edit(
         "variable that only a codec changes",
         [
-            "import codecs\nseen = [1]\nx = codecs.register_error('fz', lambda e: (seen.append(2), ('', e.end))[1])",
+            REGISTERS.format(1),
             "# cells: raises=ValueError\ny = '\u00e9'.encode('ascii', 'fz')\nraise ValueError",
             "print(seen)",
         ],
         {
-            0: "import codecs\nseen = [5]\nx = codecs.register_error('fz', lambda e: (seen.append(2), ('', e.end))[1])",
+            0: REGISTERS.format(5),
         },
         rerun=[0, 1, 2],
     ),
@@ -3597,6 +3602,14 @@ SETTINGS = (
                 "s = contextlib.ExitStack()\ns.enter_context(sympy.evaluate(50 < 40))",
                 "print(x + x)",
             ),
+        )
+    ),
+    *(
+        edit(f"set: {name}", [f"{PYPLOT}\nimport pandas as pd, collections", "x = 1", source], {1: "x = 2"}, cached=[2])
+        for name, source in (
+            ("axis of a new frame", "d = pd.DataFrame({'a': [1]}).set_axis(['b'], axis=1)\nprint(d)"),
+            ("title of the current axes", "t = plt.gca().set_title('a')"),
+            ("item of a new counter", "c = collections.Counter('aab').pop('a')\nprint(c)"),
         )
     ),
     edit("set: the builtin of that name", ["x = 1", "y = set([1, 1])\nprint(y)"], {0: "x = 2"}, cached=[1]),
