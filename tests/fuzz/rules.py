@@ -86,6 +86,13 @@ NOT_REPEATED = "volatile"
 UNWATCHED = "without inotify every cell is a barrier"
 SHARED = "all variables with something that can be changed count as one"
 
+NO_SETTERS = (
+    Change("names.py", "return [(SETTER, *path)] if path else []", "return []"),
+    Change("names.py", "if IS_SETTER.match(name):", "if False:"),
+)
+"""What is named like a setter is passed over: what else may be observed of it is seen by itself then."""
+NO_ENTERED = Change("names.py", '    | {"__enter__", "__aenter__", "enter_context", "enter_async_context"}\n', "")
+"""So are contexts that are entered by name."""
 NAMES = (
     Rule(
         "names loaded",
@@ -1502,6 +1509,7 @@ CODE = (
                 "self._libraries.changes()",
             ),
             Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
+            *NO_SETTERS,
         ),
         ("store: patcher, result used",),
     ),
@@ -1568,7 +1576,7 @@ CODE = (
         "Decorators of libraries",
         "they are calls for their effect",
         "barrier, where it is no plain name",
-        (Change("names.py", '        self.found.calls.append(path or ("?",))', "        pass"),),
+        (Change("names.py", '        self.found.calls.append(path or ("?",))', "        pass"), *NO_SETTERS),
         ("registered by a decorator",),
     ),
     Rule(
@@ -1576,7 +1584,10 @@ CODE = (
         "Functions and modules of libraries that such a call is given",
         "arguments in the syntax tree, and what they stand for",
         CHAIN,
-        (Change("calls.py", "            return self._handed_on(path[1:], variables)", "            return None"),),
+        (
+            Change("calls.py", "            return self._handed_on(path[1:], variables)", "            return None"),
+            *NO_SETTERS,
+        ),
         ("codec handed on",),
     ),
     Rule(
@@ -1744,6 +1755,7 @@ LEFT = (
             ),
             Change("leftovers.py", "        if not found and self._called is not None:", "        if False:"),
             Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
+            NO_ENTERED,
         ),
         ("stdout that a library replaces",),
     ),
@@ -1760,6 +1772,7 @@ LEFT = (
             ),
             Change("leftovers.py", "        if not found and self._called is not None:", "        if False:"),
             Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
+            *NO_SETTERS,
         ),
         ("import hook, result used",),
     ),
@@ -1768,7 +1781,7 @@ LEFT = (
         "Dialects and limits of ``csv``",
         "asked for before and after",
         CHAIN,
-        (Change("leftovers.py", '            "it changes the dialects of csv": self._dialects(),\n', ""),),
+        (Change("leftovers.py", '            "it changes the dialects of csv": self._dialects(),\n', ""), *NO_SETTERS),
         ("store: dialect, result used",),
     ),
     Rule(
@@ -1825,6 +1838,7 @@ LEFT = (
                 'if any(word.startswith("register") for word in found.words) and _loads_first',
                 "if False and _loads_first",
             ),
+            *NO_SETTERS,
         ),
         ("registered with a library that is imported there",),
     ),
@@ -1843,10 +1857,7 @@ ROUNDABOUT = (
         "Functions of libraries that are named like setters, also where they are kept or their value is used",
         "names and attributes of the source, and what they stand for",
         CHAIN,
-        (
-            Change("names.py", "return [(SETTER, *path)] if path else []", "return []"),
-            Change("names.py", "if IS_SETTER.match(name):", "if False:"),
-        ),
+        NO_SETTERS,
         ("set: setter in a dict", "set: setter in a partial", "set: setter whose value is kept"),
     ),
     Rule(
@@ -1862,7 +1873,7 @@ ROUNDABOUT = (
         "Contexts that are entered by name, and not by ``with``",
         "``__enter__``, ``enter_context`` and their like in the source, and in the bytecode of functions",
         CHAIN,
-        (Change("names.py", '    | {"__enter__", "__aenter__", "enter_context", "enter_async_context"}\n', ""),),
+        (NO_ENTERED,),
         ("set: context that is entered by name", "set: context that stays entered"),
     ),
     Rule(
@@ -1870,7 +1881,7 @@ ROUNDABOUT = (
         "Objects, and other modules, in a module whose own functions leave nothing behind",
         "what the path of a call leads to; methods whose names say that they change it",
         CHAIN,
-        (Change("calls.py", "return self._called_inside(name, rest, shown)", "return None"),),
+        (Change("calls.py", "return self._called_inside(name, rest, shown)", "return None"), *NO_SETTERS),
         ("set: colormap", "set: style library"),
     ),
     Rule(
