@@ -153,7 +153,7 @@ class Calls:
 
     def _named_like_setter(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":
         """Return what a function of a library may do that is named like one that sets something, now or later."""
-        value, module = self._standing(path, variables)
+        value, _ = self._standing(path, variables)
         shown = ".".join(path).lstrip(reading.STORE)
         if isinstance(value, types.MethodType):
             home = self._home_of(value.__self__)

@@ -341,7 +341,7 @@ def _longer(paths: "list[tuple[str, ...]]", given: "dict[str, set[tuple[str, ...
     found = []
     for path in paths:
         marker, plain = (path[:1], path[1:]) if path[0] in (STORE, *MARKS) else ((), path)
-        if plain[0] not in (STORE, GIVEN):
+        if plain[0] != GIVEN:
             found += [(*marker, *longer) for longer in in_full(plain, given)]
     return found
 
@@ -878,9 +878,9 @@ def _may_change(node: ast.Call) -> "list[tuple[str, ...]]":
     """Return the paths of what stands in modules and is handed on in a call that may change it."""
     if isinstance(node.func, ast.Name) and (node.func.id in PURE_BUILTINS or node.func.id == "display"):
         return []
-    called = dotted(node.func)
-    given = [(GIVEN, called[0], *path) for path in _arguments(node)] if called else []
-    return [*given, *((CHANGED, *path) for path in _arguments(node))]
+    called, paths = dotted(node.func), _arguments(node)
+    given = [(GIVEN, called[0], *path) for path in paths] if called else []
+    return [*given, *((CHANGED, *path) for path in paths)]
 
 
 def _references(node: ast.Call) -> "list[tuple[str, ...]]":
