@@ -265,8 +265,7 @@ def analyse(source: str) -> "Names | None":
         found.words.update(NAME.findall(source))
         if not _FORMULAS.isdisjoint(found.words):
             texts = [value for value in found.constants if type(value) is str]
-            found.loads.update(*map(NAME.findall, texts), ())
-            found.loads -= found.definite
+            found.loads |= {name for text in texts for name in NAME.findall(text)} - found.definite
     except RecursionError:
         found.dynamic.append("code nested too deeply")
     return found

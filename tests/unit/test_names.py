@@ -178,6 +178,7 @@ def test_effects_by_local_names(source, path):
         ("get_ipython().run_line_magic('precision', '{n + 1}')", "n"),
         ("get_ipython().run_line_magic('precision', '$n')", "n"),
         ("dmatrix('scaled(x)')", "scaled"),
+        ("x = x + 1\ndmatrix('x')", "x"),
     ],
 )
 def test_names_in_texts_that_are_read(source, name):
