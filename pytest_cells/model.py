@@ -75,6 +75,9 @@ class Cell(msgspec.Struct, frozen=True):
     @property
     def first_line(self) -> str:
         """The first line of source that is not blank and no directive comment."""
+        first = self.source.partition("\n")[0].strip()
+        if first and "cells:" not in first and first.isprintable():
+            return first
         lines = (line.strip() for line in self.source.splitlines())
         return next((line for line in lines if line and not DIRECTIVE_COMMENT.match(line)), "")
 

@@ -17,7 +17,7 @@ SCHEMA_VERSION = 1
 MB = 2**20
 
 
-class ErrorReport(msgspec.Struct, frozen=True):
+class ErrorReport(msgspec.Struct, frozen=True, gc=False):
     """The error that a cell ended with."""
 
     ename: str
@@ -25,7 +25,7 @@ class ErrorReport(msgspec.Struct, frozen=True):
     traceback: list[str] = msgspec.field(default_factory=list)
 
 
-class CellResult(msgspec.Struct, frozen=True):
+class CellResult(msgspec.Struct, frozen=True, gc=False):
     """What happened to one cell."""
 
     cell_id: str
@@ -48,7 +48,7 @@ class CellResult(msgspec.Struct, frozen=True):
     nodeid: str | None = None
 
 
-class LargeArtifactWarning(msgspec.Struct, frozen=True):
+class LargeArtifactWarning(msgspec.Struct, frozen=True, gc=False):
     """A file that a cell wrote and that is larger than `cells_max_artifact_mb`."""
 
     path: str
@@ -59,7 +59,7 @@ class LargeArtifactWarning(msgspec.Struct, frozen=True):
     cell_name: str | None
 
 
-class KernelFacts(msgspec.Struct, frozen=True):
+class KernelFacts(msgspec.Struct, frozen=True, gc=False):
     """What became of kernels while one cell was evaluated."""
 
     started: int = 0
@@ -67,26 +67,29 @@ class KernelFacts(msgspec.Struct, frozen=True):
     restarted: int = 0
     died: int = 0
     peak_memory_mb: float = 0.0
-    startup_ms: list[float] = msgspec.field(default_factory=list)
+    startup_ms: tuple[float, ...] = ()
 
 
-class CellFacts(msgspec.Struct, frozen=True):
-    """All that is known about one cell's evaluation, in the form in which it travels between processes."""
+class CellFacts(msgspec.Struct, frozen=True, gc=False):
+    """All that is known about one cell's evaluation, in the form in which it travels between processes.
+
+    Most cells of most sessions are cached and have nothing to tell: tuples, for an empty one is no object of its own.
+    """
 
     notebook: str
     result: CellResult
-    large_artifacts: list[LargeArtifactWarning] = msgspec.field(default_factory=list)
+    large_artifacts: tuple[LargeArtifactWarning, ...] = ()
     source: str = ""
     """For a failure: the cell's source."""
-    streams: list[tuple[str, str]] = msgspec.field(default_factory=list)
+    streams: tuple[tuple[str, str], ...] = ()
     """For a failure or a `-rP` report: name and text of what the cell printed."""
     position: str = ""
     """`cell 7 of 21`."""
     first_line: str = ""
     kernels: KernelFacts = KernelFacts()
-    replayed: list[str] = msgspec.field(default_factory=list)
+    replayed: tuple[str, ...] = ()
     """Ids of cells that had to be executed again, unreported, to bring back state for this one."""
-    notes: list[str] = msgspec.field(default_factory=list)
+    notes: tuple[str, ...] = ()
     """Things to tell once a session, such as a cache folder that cannot be written."""
 
 

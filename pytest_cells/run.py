@@ -161,7 +161,9 @@ class NotebookRun:
         having_a_say = ("lifecycles", "key_material", "output_filters", "setup_code")
         if any(getattr(self.hooks, f"pytest_cells_{name}").get_hookimpls() for name in having_a_say):
             return None
-        return WholeNotebook(self.store, walk, asked_of(self.notebook, self._identity, self.settings, self._marks))
+        return WholeNotebook(
+            self.store, walk, asked_of(self.notebook, self._identity, self.session.settings_told, self._marks)
+        )
 
     def _build_rung(self, executor: Executor, setup_codes: list[str]) -> ChainRung | TracesRung:
         """Return what decides for this notebook: traces where its cells can be observed, else the chain."""
@@ -225,7 +227,10 @@ class NotebookRun:
         self.last_bases = ()
         try:
             self._open()
-            result = self._known_result(run, undisturbed=undisturbed) or self._evaluated(run)
+            known = self._known(cell, began, undisturbed=undisturbed)
+            if known is not None:
+                return known
+            result = self._evaluated(run)
             if run.outcome is None and result.status != "cached" and self.blocked is None:
                 self.walk.set_skipped(cell, skipped=True)
         except CellInterrupted as stop:
@@ -265,29 +270,48 @@ class NotebookRun:
             return None
         began = time.monotonic()
         before = self.session.kernel_usage()
-        run = CellRun(self.notebook, cell, self)
+        self.last_bases = ()
         try:
             self._open()
-            result = self._known_result(run, undisturbed=undisturbed) or self._hit(run)
+            known = self._known(cell, began, undisturbed=undisturbed)
+            if known is not None:
+                return known
+            run = CellRun(self.notebook, cell, self)
+            result = self._hit(run)
         except Exception:  # a hook of the user's, or ours: `evaluate` tells it
             return None
-        if result is None:
-            return None
-        self.last_bases = ()
-        return self._facts(run, _lasted(result, began), before)
+        return None if result is None else self._facts(run, _lasted(result, began), before)
 
-    def _known_result(self, run: CellRun, *, undisturbed: bool) -> CellResult | None:
-        """Return the result of a cell of a notebook that is known to be cached as a whole, looked at a moment ago."""
+    def _known(self, cell: Cell, began: float, *, undisturbed: bool) -> CellFacts | None:
+        """Return the facts of a cell of a notebook that is known to be cached as a whole, looked at a moment ago.
+
+        No kernel of the notebook's was started for that, nor is anything else to be told. Most cells of most runs are
+        told here, so that each microsecond counts.
+        """
         if self._whole is None:
             return None
         if not undisturbed:
             self._forget_whole()
         if self.blocked is not None or self._first_miss is not None:
             return None
-        known = self._whole.hit(run.cell.index)
+        known = self._whole.hit(cell.index)
         if known is None:
             return None
-        return run.result("cached", cache_key=known.key, reason=Hit.reason, saved_ms=known.saved_ms)
+        self._whole.note(cell.index, cached=True)
+        result = CellResult(
+            cell.id,
+            cell.name,
+            "cached",
+            cache_key=known.key,
+            duration_ms=_ms_since(began),
+            index=cell.index,
+            reason=Hit.reason,
+            saved_ms=known.saved_ms,
+        )
+        notes = self._notes(cell)
+        return CellFacts(
+            self.notebook.name, result, position=self._position(cell), first_line=_first(cell), notes=notes
+        )
 
     def _forget_whole(self) -> None:
         """Look at the cells that come one by one: somebody else may have acted since the look."""
@@ -516,15 +540,18 @@ class NotebookRun:
         return CellFacts(
             notebook=self.notebook.name,
             result=result,
-            large_artifacts=run.large_artifacts,
+            large_artifacts=tuple(run.large_artifacts),
             source=run.cell.source if result.status == "error" else "",
-            streams=[(out["name"], out["text"]) for out in outputs if out["output_type"] == "stream"],
-            position=f"cell {run.cell.index + 1} of {len(self.notebook.cells)}",
-            first_line=run.cell.first_line[:60],
+            streams=tuple((out["name"], out["text"]) for out in outputs if out["output_type"] == "stream"),
+            position=self._position(run.cell),
+            first_line=_first(run.cell),
             kernels=self._kernels(before),
-            notes=[*run.notes, *(self.live.notes if self._opened else ()), *self._notes_on_store(run.cell)],
+            notes=(*run.notes, *self._notes(run.cell)),
             replayed=self._newly_replayed(),
         )
+
+    def _position(self, cell: Cell) -> str:
+        return f"cell {cell.index + 1} of {len(self.notebook.cells)}"
 
     def _kernels(self, before: KernelUsage) -> KernelFacts:
         """Return what became of kernels since `before`."""
@@ -538,27 +565,37 @@ class NotebookRun:
             restarted=max(starts - 1, 0) - max(told[0] - 1, 0),
             died=deaths - told[1] + now.failed - before.failed,
             peak_memory_mb=self.live.peak_mb if self._opened else 0.0,
-            startup_ms=list(now.startup_ms[before.started :]),
+            startup_ms=tuple(now.startup_ms[before.started :]),
         )
 
-    def _notes_on_store(self, cell: Cell) -> list[str]:
+    def _notes(self, cell: Cell) -> tuple[str, ...]:
+        """Return what is to be told of the notebook's kernel, and of the store since this was last asked."""
         if cell is self.notebook.cells[-1]:
             self.catch_up()
         notes, self._store_notes = self._store_notes, []
-        return notes
+        return (*self.live.notes, *notes) if self._opened else tuple(notes)
 
-    def _newly_replayed(self) -> list[str]:
+    def _newly_replayed(self) -> tuple[str, ...]:
         """Return the ids of cells that were replayed since this was last asked."""
         if not self._opened:
-            return []
+            return ()
         new = sorted(self.live.replayed - self._told_replayed)
         self._told_replayed.update(new)
-        return [self.notebook.cells[index].id for index in new]
+        return tuple(self.notebook.cells[index].id for index in new)
 
 
 def _lasted(result: CellResult, began: float) -> CellResult:
     """Return a result with the time since `began`, of the monotonic clock, as its duration."""
-    return msgspec.structs.replace(result, duration_ms=round((time.monotonic() - began) * 1000, 3))
+    return msgspec.structs.replace(result, duration_ms=_ms_since(began))
+
+
+def _ms_since(began: float) -> float:
+    return round((time.monotonic() - began) * 1000, 3)
+
+
+def _first(cell: Cell) -> str:
+    """Return what is shown of a cell beside its position."""
+    return cell.first_line[:60]
 
 
 def _raised(error: Exception) -> CellError:

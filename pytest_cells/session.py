@@ -31,6 +31,7 @@ from pytest_cells.settings import Settings
 from pytest_cells.tracing.environments import Environments
 from pytest_cells.tracing.seal import Sealer
 from pytest_cells.tracing.walk import trace_lookup
+from pytest_cells.tracing.whole import told
 
 
 class Session:
@@ -99,6 +100,11 @@ class Session:
         with contextlib.suppress(Exception):
             if self._surely_executes() or self._was_edited(notebook):
                 self.executor.prepare(notebook)
+
+    @cached_property
+    def settings_told(self) -> str:
+        """All settings that may decide about cells, as a text."""
+        return told(self.settings)
 
     @cached_property
     def environments(self) -> Environments:

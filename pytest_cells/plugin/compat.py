@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -74,6 +75,27 @@ def count_cached_as_good(config: pytest.Config) -> None:
     reporter._determine_main_color = determine
 
 
+def report_of_passed(item: Any, start: float, duration: float) -> pytest.TestReport:
+    """Return the report of an item that passed, as `TestReport.from_item_and_call` makes it.
+
+    That looks for keywords in all folders above for each item. Both times are in seconds, `start` since the epoch.
+    """
+    own: Mapping[str, Any] = item.keywords._markers
+    return pytest.TestReport(
+        getattr(item, "id", item.nodeid),
+        item.location,
+        {**dict.fromkeys(own, 1), **item.parent.keywords_in_reports},
+        "passed",
+        None,
+        "call",
+        [(f"Captured {key} {when}", text) for when, key, text in item._report_sections],
+        duration,
+        start,
+        start + duration,
+        user_properties=item.user_properties,
+    )
+
+
 def is_skipped(item: pytest.Item) -> bool:
     """Tell whether a mark skips an item; a mark that cannot be evaluated is pytest's to tell."""
     try:
@@ -121,6 +143,14 @@ def acts_between(hooks: Any) -> bool:
     names = ("runtest_protocol", "runtest_logstart", "runtest_logreport", "runtest_logfinish", "report_teststatus")
     found = _implementations(hooks, *names)
     return not all(_is_own(impl) or impl.function.__module__.startswith("xdist.") for impl in found)
+
+
+def leaves_loop_to_us(config: pytest.Config) -> bool:
+    """Tell whether nobody but pytest loops over the items, or acts around or between them, whatever their folder."""
+    if runs_nothing(config) or hasattr(config, "workerinput"):
+        return False
+    loops = [impl for impl in _implementations(config.hook, "runtestloop") if not _wraps(impl)]
+    return all(map(_is_own, loops)) and not acts_between(config.hook)
 
 
 def wants_phases(hooks: Any, config: pytest.Config) -> bool:

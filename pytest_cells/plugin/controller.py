@@ -18,7 +18,8 @@ from pytest_cells.errors import CellsError, ExecutorError, SettingsError, StoreE
 from pytest_cells.evaluator import Executor
 from pytest_cells.executors import find_executor
 from pytest_cells.plugin import compat, fixtures, reports
-from pytest_cells.plugin.items import OWNED, SESSION, CellItem, Order, collect_file, find_hooks, keep_notebooks_whole
+from pytest_cells.plugin.items import SESSION, CellItem, Order, collect_file, find_hooks, keep_notebooks_whole
+from pytest_cells.plugin.loop import Loop, release
 from pytest_cells.plugin.summary import Summary
 from pytest_cells.session import Session
 from pytest_cells.settings import KernelSettings, Settings
@@ -121,6 +122,9 @@ def describe_kernels(settings: KernelSettings) -> list[str]:
 class CellsPlugin:
     """Our hooks, in every process that collects or runs cells."""
 
+    def __init__(self) -> None:
+        self._loop = Loop()
+
     finished = False
     """Whether the session's end has come: from then on statuses stand in summaries, not in lines of progress."""
 
@@ -145,16 +149,15 @@ class CellsPlugin:
         if not compat.runs_nothing(session.config) and not hasattr(session.config, "workerinput"):
             self.order = Order(session)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run all items, where only pytest's own loop would."""
+        return self._loop.run(session) or None
+
     @pytest.hookimpl
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-        """Report a cached cell at once where the ways through setup, call and teardown would change nothing.
-
-        These take longer than all that we do for such a cell. A session's first and last one go them, for there the
-        session's fixtures are set up and torn down.
-        """
-        if not isinstance(item, CellItem) or nextitem is None or not item.config.stash.get(OWNED, False):
-            return None
-        return True if item.undisturbed and reports.report_hit(item, partial(self._leave, item, nextitem)) else None
+        """Report a cached cell at once where the ways through setup, call and teardown would change nothing."""
+        return self._loop.protocol(item, nextitem) or None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -169,24 +172,15 @@ class CellsPlugin:
     def pytest_runtest_teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
         """Stop a notebook's kernel when its last cell is done; until then the next one's may be launched."""
         if isinstance(item, CellItem):
-            self._done(item, nextitem)
-
-    def _leave(self, item: CellItem, nextitem: pytest.Item) -> None:
-        """Do what pytest and we do after an item, where nobody else has a say."""
-        if nextitem.parent is not item.parent:
-            compat.leave(item, nextitem)
-        self._done(item, nextitem)
-
-    def _done(self, item: CellItem, nextitem: pytest.Item | None) -> None:
-        if self.order is not None:
-            self.order.under_way(item.parent)
-        if nextitem is None or nextitem.parent is not item.parent:
-            item.config.stash[SESSION].release(item.parent.notebook)
+            if self.order is not None:
+                self.order.under_way(item.parent)
+            if nextitem is None or nextitem.parent is not item.parent:
+                release(item)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any, config: pytest.Config) -> Any:
         """Give cached cells their own word and letter."""
-        return reports.status_of(report, verbose=config.get_verbosity() > 0 and not self.finished)
+        return reports.status_of(report, verbose=config.option.verbose > 0 and not self.finished)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:

@@ -87,9 +87,26 @@ class CellFile(pytest.Module):
         """What reports call the file."""
         return compat.path_in_reports(self)
 
+    @cached_property
+    def file_name(self) -> str:
+        """What the file is called in its folder."""
+        return self.path.name
+
+    @cached_property
+    def keywords_in_reports(self) -> dict[str, Any]:
+        """What the reports of all its cells have for keywords; asked when all are collected."""
+        return dict.fromkeys(self.keywords, 1)
+
+    @cached_property
+    def run(self) -> NotebookRun:
+        """The run of the notebook, with the hooks that act on its folder; asked when all conftests are known."""
+        hooks = self.ihook if self.hooks is None else self.hooks
+        return self.config.stash[SESSION].open(self.notebook, hooks, self.marks)
+
     def marks(self) -> Marks:
         """Return what marks say of all cells, also of those that were not selected."""
-        marked = [item for item in self.items if next(item.iter_markers(), None) is not None]
+        inherited = next(self.iter_markers(), None) is not None
+        marked = [item for item in self.items if inherited or item.own_markers]
         return Marks(
             frozenset(item.cell.index for item in marked if compat.is_skipped(item)),
             frozenset(item.cell.index for item in marked if compat.is_expected_to_fail(item)),
@@ -123,8 +140,8 @@ class CellItem(pytest.Item):
 
     @property
     def run(self) -> NotebookRun:
-        """The run of this cell's notebook, with the hooks that act on its folder."""
-        return self.config.stash[SESSION].open(self.parent.notebook, self.ihook, self.parent.marks)
+        """The run of this cell's notebook."""
+        return self.parent.run
 
     def _initrequest(self) -> None:
         """Be ready to run again: pytest's runner asks for this."""
@@ -156,15 +173,16 @@ class CellItem(pytest.Item):
     @property
     def undisturbed(self) -> bool:
         """Whether nobody has a say in how the cell is run: no plugin, no fixture, no mark that does something."""
-        apart = self.parent.undisturbed and not self.fixturenames
-        return apart and PYTESTS_OWN.isdisjoint(mark.name for mark in self.iter_markers())
+        if not self.parent.undisturbed or self.fixturenames:
+            return False
+        return PYTESTS_OWN.isdisjoint(mark.name for mark in self.iter_markers())
 
-    def take_hit(self) -> bool:
-        """Take the cell from the cache if that is all there is to it; tell whether it was."""
+    def take_hit(self) -> CellFacts | None:
+        """Take the cell from the cache if that is all there is to it."""
         facts = self.run.take_hit(self.cell, undisturbed=not self.parent.disturbed_between)
         if facts is not None:
             self._keep(facts)
-        return facts is not None
+        return facts
 
     def _keep(self, facts: CellFacts) -> None:
         self.stash[FACTS] = facts
@@ -190,7 +208,7 @@ class CellItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Return the notebook and, for want of lines, the cell's position."""
-        return self.path, self.cell.index, f"{self.cell.label} ({self.path.name})"
+        return self.path, self.cell.index, f"{self.cell.label} ({self.parent.file_name})"
 
 
 def _register_mark(config: pytest.Config, tag: str) -> None:

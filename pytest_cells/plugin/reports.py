@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,7 +13,10 @@ from pytest_cells.report import CellFacts, ErrorReport, facts_from_builtins, fac
 from pytest_cells.session import expected_failure
 
 ATTRIBUTE = "cells"
-"""Where a report carries our facts: as JSON-ready data, since anything else crashes an xdist worker."""
+"""Where a report carries our facts: as JSON-ready data, since anything else crashes an xdist worker.
+
+Where nobody but pytest and we look at the report, they may be left as they are.
+"""
 
 
 def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
@@ -36,37 +38,13 @@ def attach(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRe
     elif call.when == "setup" and report.failed:
         facts = item.run.setup_failed(item.cell, str(call.excinfo.value) if call.excinfo else "")
     if facts is not None:
-        nodeid = msgspec.structs.replace(facts.result, nodeid=item.nodeid)
-        setattr(report, ATTRIBUTE, facts_to_builtins(msgspec.structs.replace(facts, result=nodeid)))
+        carry(report, facts, item.nodeid)
 
 
-def report_hit(item: CellItem, leave: Callable[[], None]) -> bool:
-    """Report a cell as cached, as pytest's runner would, if it can be taken from the cache; tell whether it was.
-
-    `leave` is its teardown: what is to be done before the next item's turn.
-    """
-    taken: pytest.CallInfo[Any] = pytest.CallInfo.from_call(item.take_hit, "call", reraise=(BaseException,))
-    if not taken.result:
-        return False
-    hooks, phases = item.ihook, item.parent.wants_phases
-    hooks.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for call in (_phase("setup"), taken) if phases else (taken,):
-        _report(item, call)
-    left = _phase("teardown", leave)
-    if phases or left.excinfo is not None:
-        _report(item, left)
-    hooks.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    return True
-
-
-def _report(item: CellItem, call: pytest.CallInfo[Any]) -> None:
-    report = pytest.TestReport.from_item_and_call(item, call)
-    attach(item, call, report)
-    item.ihook.pytest_runtest_logreport(report=report)
-
-
-def _phase(when: Literal["setup", "teardown"], work: Callable[[], None] = lambda: None) -> pytest.CallInfo[Any]:
-    return pytest.CallInfo.from_call(work, when, reraise=(pytest.exit.Exception, KeyboardInterrupt))
+def carry(report: pytest.TestReport, facts: CellFacts, nodeid: str, *, plainly: bool = True) -> None:
+    """Put facts onto the report of the cell that pytest calls `nodeid`."""
+    facts = msgspec.structs.replace(facts, result=msgspec.structs.replace(facts.result, nodeid=nodeid))
+    setattr(report, ATTRIBUTE, facts_to_builtins(facts) if plainly else facts)
 
 
 def _overruled(facts: CellFacts, report: pytest.TestReport) -> CellFacts:
@@ -78,8 +56,8 @@ def _overruled(facts: CellFacts, report: pytest.TestReport) -> CellFacts:
 
 def facts_of(report: Any) -> CellFacts | None:
     """Return the facts that a report carries."""
-    data = getattr(report, ATTRIBUTE, None)
-    return facts_from_builtins(data) if data is not None else None
+    facts = getattr(report, ATTRIBUTE, None)
+    return facts if facts is None or isinstance(facts, CellFacts) else facts_from_builtins(facts)
 
 
 def restore_failure(report: pytest.TestReport, facts: CellFacts) -> None:
@@ -92,11 +70,11 @@ def status_of(report: Any, *, verbose: bool) -> Any:
     """Return category, letter and word of a cell's report, or None where pytest's own are right."""
     if getattr(report, "when", None) != "call" or hasattr(report, "wasxfail"):
         return None
-    data = getattr(report, ATTRIBUTE, None)
-    if data is None:
+    facts = facts_of(report)
+    if facts is None:
         return None
-    told = f" ({data['position']}: {data['first_line']})" if verbose else ""
-    if data["result"]["status"] == "cached" and report.passed:
+    told = f" ({facts.position}: {facts.first_line})" if verbose else ""
+    if facts.result.status == "cached" and report.passed:
         return "cached", "c", (f"CACHED{told}", {"cyan": True})
     if not verbose:
         return None

@@ -19,6 +19,7 @@ import msgspec
 
 from pytest_cells.cache.store import TOUCH_EVERY_S, Store
 from pytest_cells.cache.trace import ENVIRONMENT, FORMAT, HISTORY, Stamp, Trace, Version, digest_of
+from pytest_cells.model import Directives
 from pytest_cells.tracing.record import CHAIN
 from pytest_cells.tracing.walk import RUNG, SOURCES, TraceWalk
 
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from pytest_cells.run import Marks
     from pytest_cells.settings import Settings
 
-FORM = 1
+FORM = 2
 """The version of what is kept, and of what is asked. A change of either makes a new number."""
+NONE = Directives()
 INSIDE = frozenset({"var", "slot", "loaded", "held", "alone", HISTORY, CHAIN, SOURCES})
 """Kinds of inputs that the notebook's own cells and traces determine."""
 MOMENT_S = 1.0
@@ -52,14 +54,26 @@ class KnownNotebook(msgspec.Struct, frozen=True):
     hits: list[KnownHit]
 
 
-def asked_of(notebook: Notebook, identity: KernelIdentity, settings: Settings, marks: Marks) -> Version:
-    """Return the digest of all that decides about a notebook's cells, but for the store and the inputs outside."""
+def told(settings: Settings) -> str:
+    """Return all settings that may decide about cells, as a text."""
     kernel = replace(settings.kernel, shared_server=None)
-    told = repr(replace(settings, kernel=kernel, shared_run=False, controller=None))
+    return repr(replace(settings, kernel=kernel, shared_run=False, controller=None))
+
+
+def asked_of(notebook: Notebook, identity: KernelIdentity, settings: str, marks: Marks) -> Version:
+    """Return the digest of all that decides about a notebook's cells, but for the store and the inputs outside.
+
+    `settings` is what `told` gives.
+    """
     who = [identity.key, list(identity.site), identity.python, identity.uncacheable, notebook.kernel, notebook.language]
-    cells = [[cell.id, cell.source, msgspec.to_builtins(cell.directives)] for cell in notebook.cells]
+    cells = [
+        [cell.id, cell.source, None if cell.directives == NONE else msgspec.to_builtins(cell.directives)]
+        for cell in notebook.cells
+    ]
     marked = [sorted(marks.skipped), sorted(marks.expected)]
-    return digest_of([FORM, FORMAT, RUNG, told, who, str(notebook.path), cells, marked, os.environ.get("PYTHONPATH")])
+    return digest_of(
+        [FORM, FORMAT, RUNG, settings, who, str(notebook.path), cells, marked, os.environ.get("PYTHONPATH")]
+    )
 
 
 class WholeNotebook:

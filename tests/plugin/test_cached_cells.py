@@ -120,6 +120,61 @@ def test_whole_notebooks_are_known_where_nobody_has_a_say(cells_project):
     assert [f"{name}.ipynb=0" for name in "abcabc"] + ["a.ipynb=4", "b.ipynb=4", "c.ipynb=0"] == seen
 
 
+AROUND = """
+import pytest
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    print("around", item.name)
+    return (yield)
+"""
+LOOPS = {
+    "nobody": ("", True),
+    "protocol of another folder": (AROUND, False),
+    "loop": ("def pytest_runtestloop(session):\n    return None\n", False),
+    "around the loop": (
+        AROUND.replace("runtest_protocol(item)", "runtestloop(session)").replace("item.name", "''"),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("who", LOOPS)
+def test_loop_is_left_where_others_take_part(cells_project, who):
+    """The hooks of any folder's conftest count: pytest asks them all for each item."""
+    conftest, ours = LOOPS[who]
+    end = (
+        "\nimport pytest\n@pytest.hookimpl(tryfirst=True)\ndef pytest_sessionfinish(session):\n"
+        "    print('LOOP', session.config.pluginmanager.get_plugin('pytest_cells_plugin')._loop._ours)\n"
+    )
+    cells_project.file("other/conftest.py", conftest + end)
+    cells_project.file("other/test_it.py", "def test_it():\n    pass\n")
+    cells_project.notebook("deep/nb.ipynb", *CELLS)
+    for _ in range(2):
+        result = cells_project.run(*ALONE, "-s")
+        assert 0 == result.ret and f"LOOP {ours}" in result.stdout
+    assert ["cached"] * 4 == result.statuses("deep/nb.ipynb")
+    assert ("around cell-2" in result.stdout) == (who == "protocol of another folder")
+
+
+def test_loop_ends_early(cells_project):
+    """A first failure ends the session under -x, between two cached notebooks too; so does whoever asks to stop."""
+    cells_project.notebook("a.ipynb", *CELLS)
+    cells_project.notebook("b.ipynb", "assert False")
+    cells_project.notebook("c.ipynb", "z = 1", "z")
+    cells_project.run(*ALONE)
+    result = cells_project.run(*ALONE, "-x")
+    assert "stopping after 1 failures" in result.stdout and "4 cached" in result.stdout
+    assert ["skipped", "skipped"] == result.statuses("c.ipynb")
+    cells_project.file(
+        "conftest.py",
+        "sessions = []\n\ndef pytest_sessionstart(session):\n    sessions.append(session)\n\n"
+        "def pytest_runtest_logstart(nodeid):\n    if nodeid.endswith('cell-3'):\n"
+        "        sessions[0].shouldstop = 'enough'\n",
+    )
+    assert ["cached"] * 3 + ["skipped"] == cells_project.run(*ALONE).statuses("a.ipynb")
+
+
 def test_package_that_cannot_be_set_up(cells_project):
     """Pytest imports a package's `__init__.py` before its items: where that fails no cell passes, cached or not."""
     name = "pkg/inner/nb.ipynb"

@@ -52,9 +52,11 @@ def a_full_report() -> SessionReport:
     warning = LargeArtifactWarning("artifacts/a.png", 60.5, 50.0, "one", "load")
     error = ErrorReport("ValueError", "né", ["line"])
     return build(
-        facts("one", large_artifacts=[warning], kernels=KernelFacts(1, startup_ms=[50.0]), attempts=1, cache_key="ab"),
+        facts(
+            "one", large_artifacts=(warning,), kernels=KernelFacts(1, startup_ms=(50.0,)), attempts=1, cache_key="ab"
+        ),
         facts("two", "error", error=error, line=3, index=1, nodeid="nb.ipynb::two", attempts=2),
-        facts("three", "cached", saved_ms=5.5, reason="nothing changed", notes=["a note"]),
+        facts("three", "cached", saved_ms=5.5, reason="nothing changed", notes=("a note",)),
         unread={"bad.ipynb": "bad.ipynb: is not JSON"},
         cache=CacheReport(enabled=True, folder=".cache"),
     )
@@ -139,7 +141,7 @@ def test_large_artifacts_are_listed_once() -> None:
     first = LargeArtifactWarning("b.png", 60.0, 50.0, "one", "load")
     second = LargeArtifactWarning("b.png", 70.0, 50.0, "two", None)
     third = LargeArtifactWarning("a.png", 80.0, 50.0, "two", None)
-    found = build(facts("one", large_artifacts=[first]), facts("two", large_artifacts=[second, third]))
+    found = build(facts("one", large_artifacts=(first,)), facts("two", large_artifacts=(second, third)))
     assert [third, second] == found.runs[0].large_artifacts
 
 
@@ -157,8 +159,8 @@ def test_kernels(startup_ms: list[float], median: float | None) -> None:
 def test_the_cache() -> None:
     """Hits are cached cells, misses executed ones; notes are told once, in order."""
     found = build(
-        facts("one", "cached", saved_ms=1.5, notes=["b", "a"]),
-        facts("two", "cached", saved_ms=2.0, notes=["a"]),
+        facts("one", "cached", saved_ms=1.5, notes=("b", "a")),
+        facts("two", "cached", saved_ms=2.0, notes=("a",)),
         facts("three", attempts=2),
         cache=CacheReport(enabled=True, folder=".cache"),
     )
@@ -186,12 +188,12 @@ def test_facts_cross_processes() -> None:
         "one",
         "error",
         error=ErrorReport("ValueError", "x", ["a"]),
-        large_artifacts=[warning],
+        large_artifacts=(warning,),
         source="x = 1",
-        streams=[("stdout", "a"), ("stderr", "b")],
+        streams=(("stdout", "a"), ("stderr", "b")),
         position="cell 1 of 3",
-        kernels=KernelFacts(1, 1, 0, 0, 45.5, [50.0]),
-        notes=["n"],
+        kernels=KernelFacts(1, 1, 0, 0, 45.5, (50.0,)),
+        notes=("n",),
     )
     assert before == facts_from_builtins(json.loads(json.dumps(facts_to_builtins(before))))
 
@@ -212,7 +214,7 @@ def test_json_is_read_back() -> None:
 def test_a_file_name_that_is_no_utf8_can_be_reported() -> None:
     """A file name that is no UTF-8 (as the system gives it, with surrogates) does not break the report."""
     warning = LargeArtifactWarning("artifacts/caf\udce9.png", 60.5, 50.0, "one", "load")
-    written = json.loads(to_json(build(facts("one", large_artifacts=[warning]))))
+    written = json.loads(to_json(build(facts("one", large_artifacts=(warning,)))))
     assert 1 == len(written["runs"][0]["large_artifacts"])
 
 
