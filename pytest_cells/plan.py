@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pytest_cells.cache.trace import ABSENT, HISTORY, Trace, Version, digest_of
+from pytest_cells.in_kernel.versions import BINDINGS
 
 NOTHING_STORED = "no result of this cell is stored"
 
@@ -63,7 +64,7 @@ def decide(
     wanted = frozenset(inputs)
     nearest: list[str] | None = None
     for trace in candidates:
-        differing = [name for name, version in trace.inputs.items() if version != state.version(name)]
+        differing = [name for name in trace.inputs if not _is_as_then(name, trace, state.version(name))]
         differing += wanted - trace.inputs.keys()
         if not differing:
             return Hit(trace)
@@ -73,6 +74,15 @@ def decide(
         return Run(NOTHING_STORED)
     told = dict.fromkeys((describe or describe_input)(name) for name in worth_telling(nearest))
     return Run("changed: " + ", ".join(told))
+
+
+def _is_as_then(name: str, trace: Trace, now: Version) -> bool:
+    """Tell whether an input has a Version that it had, or one that makes no difference.
+
+    A cell that was the first to load a module of the project may find it loaded, if it is what the cell made of it.
+    """
+    then = trace.inputs[name]
+    return now == then or (then == ABSENT and name.endswith(BINDINGS) and now == trace.writes.get(name))
 
 
 def worth_telling(changed: Collection[str]) -> list[str]:
@@ -96,6 +106,8 @@ def describe_input(name: str) -> str:
     'module helpers, or one that it imports'
     """
     kind, _, rest = name.partition(":")
+    if name.endswith(BINDINGS):
+        return f"what the functions of module {rest.removesuffix(BINDINGS)} are"
     words = {
         HISTORY: "a cell above",
         "@chain": "a cell above",

@@ -250,7 +250,7 @@ class Aliases:
         if definitions.by_name(self._walk, item, item.__module__, item.__qualname__) is not None:
             return []
         inside = definitions.cut_inside(self._walk, item, item.__qualname__)
-        if inside is None and type(name) is str and self._walk.namespace.get(name) is item:
+        if inside is None and definitions.is_bound(self._walk, item, name):
             inside = name if name != self._walk.names[self._walk.number] else None
         if inside is not None:
             self._walk.part.cuts.add(inside)
@@ -269,8 +269,8 @@ class Aliases:
             return []
         name = name_of(item)
         inside = definitions.cut_inside(self._walk, item, qualname_of(item))
-        if inside is None and self._walk.namespace.get(name) is item and name != self._walk.names[self._walk.number]:
-            inside = name
+        if inside is None and definitions.is_bound(self._walk, item, name):
+            inside = name if name != self._walk.names[self._walk.number] else None
         if inside is not None:
             self._walk.part.cuts.add(inside)
             return []

@@ -66,6 +66,8 @@ class Calls:
         missing: list[Any] = []
         value: Any = (self._namespace if variables is None else variables).get(path[0], missing)
         if value is missing:
+            if len(path) > 1 and path[-1] in _SETTLED and not self._effects.is_plain("logging"):
+                return "it may log, and a handler of the notebook's keeps that (%s)" % shown
             known = _is_harmless_builtin(path) or path[0] in ("display", "print")
             return None if known or not hasattr(builtins, path[0]) else "it calls %s for its effect" % shown
         rest = list(path[1:])
@@ -82,7 +84,7 @@ class Calls:
         if (home := self._home_of(value, rest[-1] if rest else "")) is not None:
             return "it may change what %s holds (%s)" % (home, shown)
         held = text_of(getattr(type(value), "__module__", "")).partition(".")[0] in _LIBRARY_HELD
-        if held and not (rest and rest[0] in _SETTLED):
+        if held and not (rest and rest[0] in _SETTLED and self._effects.is_plain("logging")):
             return "it calls %s for its effect" % shown
         return self._reaches(path[0], shown) if variables is None else None
 

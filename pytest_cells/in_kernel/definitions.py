@@ -38,7 +38,7 @@ from .tokens import (
     Opaque,
 )
 from .unsteady import is_unsteady, text_of
-from .versions import PRIVATE_BUILTINS
+from .versions import HISTORY_NAME, PRIVATE_BUILTINS
 
 __builtins__ = PRIVATE_BUILTINS
 
@@ -63,9 +63,14 @@ def by_name(walk: Any, item: Any, module: Any, path: Any) -> "bytes | None":
     return BY_NAME + _dumps((module, path), 2)
 
 
+def is_bound(walk: Any, item: Any, name: Any) -> bool:
+    """Tell whether a function or class is what the notebook has under a name of a variable."""
+    return type(name) is str and walk.namespace.get(name) is item and not HISTORY_NAME.match(name)
+
+
 def _cut(walk: Any, item: Any, name: Any) -> bool:
     """Write a notebook function or class as its name, if it is bound under that and this is not its own walk."""
-    if type(name) is not str or walk.namespace.get(name) is not item:
+    if not is_bound(walk, item, name):
         return False
     if name == walk.names[walk.number] and id(item) not in walk.owners and not walk.depth:
         return False
@@ -79,6 +84,8 @@ def cut_inside(walk: Any, item: Any, path: Any) -> "str | None":
     if type(path) is not str or "." not in path:
         return None
     steps = path.split(".")
+    if HISTORY_NAME.match(steps[0]):
+        return None
     found = walk.namespace.get(steps[0])
     if not within(type, mro_of(type(found))) or name_of(found) != steps[0]:
         return None

@@ -39,7 +39,7 @@ DYNAMIC = frozenset(
     | {"modules", "inspect", "gc", "_getframe", "_current_frames", "currentframe", "f_globals", "f_back", "__globals__"}
     | {"_inst", "_rand", "mtrand", "get_bit_generator", "set_bit_generator", "_bit_generator"}
     | {"get_type_hints", "testmod", "finalize", "chmod", "lchmod", "chown", "symlink", "symlink_to", "hardlink_to"}
-    | {"ioff", "isinteractive", "is_interactive"}
+    | {"ioff", "isinteractive", "is_interactive", "get_backend"}
     | {"__subclasses__", "user_ns", "run_cell", "run_line_magic", "ex", "ev", "__loader__", "__spec__"}
     | {"__enter__", "__aenter__", "enter_context", "enter_async_context"}
 )
@@ -197,9 +197,9 @@ class Names:
     """What the source of one cell says."""
 
     __slots__ = (
-        "addresses", "asked_modules", "calls", "commands", "constants", "definite", "deletes", "dynamic", "imports",
-        "inner", "inner_stores", "late", "loads", "magics", "stores", "timers", "unsteady", "unsteady_commands",
-        "volatile", "words",
+        "addresses", "asked_modules", "calls", "commands", "constants", "definite", "deletes", "dynamic", "handings",
+        "imports", "inner", "inner_stores", "late", "loads", "magics", "stores", "timers", "unsteady",
+        "unsteady_commands", "volatile", "words",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -231,6 +231,8 @@ class Names:
         """The same inside functions, by the functions' own names."""
         self.inner_stores: set[str] = set()
         """Names that functions defined here may store."""
+        self.handings: list[Any] = []
+        """Where code may be handed over to a library, as far as that has to be known."""
         self.imports: set[str] = set()
         self.constants: set[Any] = set()
         """Whole numbers and short texts that stand in the source: what generators may be seeded with."""
@@ -810,7 +812,7 @@ class _Reader:
 
 def _is_dynamic(name: str) -> bool:
     """Tell whether code that loads a name reaches others by it, or what came before."""
-    return name in DYNAMIC or OUTPUT.match(name) is not None
+    return name in DYNAMIC or name == "__annotations__" or OUTPUT.match(name) is not None
 
 
 def _changes_others(module: str, name: str) -> bool:

@@ -1,6 +1,7 @@
 """The user's own code beside the notebook: modules that may change from run to run, and code of cells that ran."""
 
 import ast
+import hashlib
 import os
 import re
 import stat
@@ -11,9 +12,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import names as reading
-from .own_code import STILL, holds, is_code
-from .unsteady import NAME
-from .versions import system
+from .own_code import STILL, binding, holds, is_code
+from .unsteady import NAME, text_of
+from .versions import BINDINGS, system
 
 _PACKAGES = ("site-packages", "dist-packages")
 _AGENT = __name__.partition(".")[0]
@@ -36,6 +37,7 @@ class OwnModules:
 
     def __init__(self) -> None:
         self.names: dict[str, Any] = {}
+        self._bindings: dict[str, str] = {}
         self._count = -1
         self._library = tuple(
             os.path.join(os.path.realpath(path), "")
@@ -108,16 +110,33 @@ class OwnModules:
             return []
         return sorted(self.names)
 
-    def state(self) -> "dict[str, Any]":
-        """Return the values that their variables have, by `module:variable`; of code, where it holds something."""
+    def state(self, digest: "Callable[[Any], bytes]", project: str) -> "dict[str, Any]":
+        """Return the values that their variables have, by `module:variable`; of code, where it holds something.
+
+        Under `module:()` stands a text that tells the module's file, and which function, class or module each other
+        variable stands for. `digest` is that of code objects; a file inside the project is told as such.
+        """
         found = {}
         for name, module in self.names.items():
             if sys.modules.get(name) is not module:
                 continue
+            path = text_of(module.__dict__.get("__file__"))
+            bound: list[Any] = [path[len(project) :] if path.startswith(project) else path]
             for variable, value in list(module.__dict__.items()):
-                if type(variable) is str and variable not in _OF_MODULES and self._is_state(name, value):
-                    found["%s:%s" % (name, variable)] = value
+                if type(variable) is str and variable not in _OF_MODULES:
+                    if self._is_state(name, value):
+                        found["%s:%s" % (name, variable)] = value
+                    if (told := binding(name, variable, value, digest)) is not None:
+                        bound.append((variable, told))
+            found[name + BINDINGS] = self._kept(name, repr(bound))
         return found
+
+    def _kept(self, name: str, text: str) -> str:
+        """Return the digest of what is told of a module, the very same object as long as it is the same."""
+        found = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        if self._bindings.get(name) != found:
+            self._bindings[name] = found
+        return self._bindings[name]
 
     def _is_state(self, name: str, value: Any) -> bool:
         kind = type(value)
@@ -239,6 +258,11 @@ class Executed:
             for event in (events.PY_START, events.PY_RESUME):
                 self._monitoring.register_callback(self._tool, event, self._seen)
             self._monitoring.set_events(self._tool, events.PY_START | events.PY_RESUME)
+
+    @property
+    def sees(self) -> bool:
+        """Whether it is seen what runs."""
+        return self._tool is not None
 
     def _seen(self, code: Any, offset: int) -> Any:
         if "ipykernel_" in code.co_filename or code.co_filename.startswith("<ipython-input"):

@@ -1,15 +1,18 @@
-"""What functions and classes of the project's modules hold beside their text: runs inside the kernel.
+"""What the project's modules bind, and what functions and classes in them hold beside their text: inside the kernel.
 
 Their text is in files, which are observed as files. What a function remembers (a cache in its closure, in a default, in
 an attribute, in the dict of a class, by `lru_cache`) is state of the module, as its variables are.
+
+Which function, class or module a name stands for is state too: a module may choose one when it is imported, or later.
 """
 
 import functools
 import types
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from .classes import members_of, mro_of, qualname_of
+from .classes import members_of, module_of, mro_of, qualname_of
+from .unsteady import text_of
 from .versions import PRIVATE_BUILTINS
 
 __builtins__ = PRIVATE_BUILTINS
@@ -21,6 +24,7 @@ _WRAPPERS = (staticmethod, classmethod, types.MethodType)
 STILL = ("Logger", "lock", "RLock", "Pattern")
 """Kinds of state that are taken not to change, by the names of their types."""
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType, types.BuiltinFunctionType, types.ModuleType)
+_DEEPEST_CLASS = 5
 _calls: Any = Cached.__dict__["cache_info"]
 
 
@@ -97,6 +101,53 @@ def _is_held(part: Any) -> bool:
 
 def _is_enum(kind: Any) -> bool:
     return any(base.__module__ == "enum" and base.__name__ == "Enum" for base in mro_of(kind))
+
+
+def binding(name: str, variable: str, value: Any, digest: "Callable[[Any], bytes]") -> Any:
+    """Return what tells the function, class, builtin function or module that a variable of a module stands for.
+
+    None where its value is walked, or where a package has the submodule that Python puts there. `digest` is that of
+    code objects.
+    """
+    kind = type(value)
+    if kind is types.ModuleType:
+        found = text_of(value.__name__)
+        return None if found == "%s.%s" % (name, variable) else ("module", found)
+    if kind.__name__ == "Pattern" and kind.__module__ == "re":
+        return "pattern", repr(value.pattern), value.flags
+    if kind.__name__ == "Logger":
+        return "logger", text_of(value.name)
+    if is_code(value) or kind is types.BuiltinFunctionType:
+        return _told(name, value, digest, 0)
+    return None
+
+
+def _told(name: str, value: Any, digest: "Callable[[Any], bytes]", deep: int) -> Any:
+    """Return what tells a function or class, with the members of one that the module `name` defines."""
+    if isinstance(value, type):
+        told = "class", text_of(module_of(value)), text_of(qualname_of(value))
+        if told[1] != name or deep > _DEEPEST_CLASS:
+            return told
+        members = [(key, _of_member(name, member, digest, deep)) for key, member in list(members_of(value).items())]
+        return (*told, [(text_of(key), part) for key, part in members if part is not None])
+    if type(value) is Cached:
+        return "cached", _told(name, value.__wrapped__, digest, deep)
+    if type(value) is _Function:
+        return "function", text_of(value.__module__), text_of(value.__qualname__), digest(value.__code__)
+    return "builtin", text_of(getattr(value, "__module__", None)), text_of(getattr(value, "__qualname__", None))
+
+
+def _of_member(name: str, member: Any, digest: "Callable[[Any], bytes]", deep: int) -> Any:
+    if type(member) is property:
+        parts = member.fget, member.fset, member.fdel
+        return "property", [_told(name, part, digest, deep) for part in parts if is_code(part)]
+    if type(member) in _WRAPPERS:
+        return type(member).__name__, _of_member(name, member.__func__, digest, deep)
+    if type(member) is functools.cached_property:
+        return "cached_property", _of_member(name, member.func, digest, deep)
+    if is_code(member) or type(member) is types.BuiltinFunctionType:
+        return _told(name, member, digest, deep + 1)
+    return None
 
 
 def _constant(values: "Iterable[Any]") -> bool:

@@ -5,6 +5,7 @@ names share mutable objects all of them follow after `&`. What could not be attr
 what is not reproducible one under `volatile`: whoever asks decides what to make of either.
 """
 
+import contextlib
 import functools
 import importlib.util
 import os
@@ -18,9 +19,11 @@ from typing import Any
 from . import names as reading
 from .addresses import may_ask_unseen
 from .calls import Calls
+from .codes import UnknownConstant
 from .effects import Effects
 from .files import installed_folders
 from .fingerprints import Walker
+from .handed import Handed
 from .libraries import Libraries
 from .lookups import lookups
 from .own import Executed, OwnModules
@@ -37,9 +40,8 @@ from .unsteady import (
     resolve,
     says_now,
 )
-from .versions import FINALIZES, OF_MODULES, SHARES, collector
+from .versions import FINALIZES, HISTORY_NAME, OF_MODULES, SHARES, collector
 
-_HISTORY_NAME = re.compile(r"^(_+|_i+|_i?\d+)$")
 _NAMES_AN_INDEX = re.compile(r"\.names?\b(?!\s*\()|inplace|setattr|set_names|\.freq\b")
 _WRITES_THROUGH = re.compile(
     r"writeable|WRITEABLE|setflags|overwrite_\w+\s*=\s*True|copy_\w+\s*=\s*False|\.array\b(?!\s*\()|copy\s*=\s*(?:False|None)|\.(?:values|codes)\s*\[[^\]\n]*\]\s*(?:[-+*/|&^%@]|//|\*\*|<<|>>)?=(?!=)"
@@ -115,6 +117,7 @@ class Tracer:
         self._calls = Calls(shell.user_ns, self._modules, effects, self._libraries.homes)
         self._told_lookups: frozenset[str] = sys.stdlib_module_names
         self._executed = Executed()
+        self._handed = None if self._executed.sees else Handed(shell.user_ns, self._calls, self._modules.names)
         self._finalizers = False
         """Whether the notebook may have classes with `__del__`."""
 
@@ -223,6 +226,8 @@ class Tracer:
                 record["slots"].setdefault(slot, version)
         self._judge_effects(found, touched, components, record)
         self._judge_steadiness(found, touched, components, record)
+        if self._handed is not None:
+            self._handed.note(found.handings, components)
         packages = self._packages(touched, components)
         if (name := self._registered_by_others(found, touched, components, packages)) is not None:
             record["barrier"].append("it uses %s, which a library has registered with matplotlib" % name)
@@ -327,14 +332,18 @@ class Tracer:
     # -- parts ---------------------------------------------------------------------------------------------
 
     def _analyse(self, source: str) -> Any:
+        if len(source.splitlines()) == 1:  # a magic's name without its `%`, or a macro, may be Python too
+            with contextlib.suppress(Exception):
+                source = self._shell.transform_cell(source)
         if source not in self._analysed:
-            found = reading.analyse(source)
+            found, text = reading.analyse(source), source
             if found is None:
-                try:
-                    found = reading.analyse(self._shell.transform_cell(source))
-                except Exception:
-                    found = None
+                with contextlib.suppress(Exception):
+                    text = self._shell.transform_cell(source)
+                    found = reading.analyse(text)
             self._analysed[source] = found
+            if found is not None and self._handed is not None:
+                found.handings = self._handed.places(text)
         return self._analysed[source]
 
     def _bound(self) -> "dict[str, Any]":
@@ -343,12 +352,19 @@ class Tracer:
         for name, value in list(self._namespace.items()):
             if name in history or type(name) is not str or own.get(name) == id(value):
                 continue
-            if name[:1] == "_" and (name == "__warningregistry__" or _HISTORY_NAME.match(name)):
+            if name[:1] == "_" and (name == "__warningregistry__" or HISTORY_NAME.match(name)):
                 history.add(name)
                 continue
             bound[name] = value
-        bound.update(self._modules.state())
+        bound.update(self._modules.state(self._digest_of_code, self._project))
         return bound
+
+    def _digest_of_code(self, code: Any) -> bytes:
+        try:
+            digest: bytes = self._walker.codes.facts(code).digest
+        except UnknownConstant:
+            return b"?"
+        return digest
 
     def _used(self, name: str, components: "dict[str, Any]") -> "list[str]":
         """Return the names that code in a value may touch."""
@@ -367,6 +383,8 @@ class Tracer:
             waiting.extend(self._named_in_texts(name))
         for code in self._executed.codes():
             waiting.extend(self._walker.codes.facts(code).reads)
+        if self._handed is not None:
+            waiting.extend(self._handed.names)
         closure: set[str] = set()
         of_modules = [name for name in known if ":" in name]
         if self._modules.touched(frozenset(), found.imports):

@@ -7,6 +7,7 @@ a folder holds, the SHA-256 of its bytes for a file. A link is what it leads to.
 import builtins
 import hashlib
 import os
+import re
 import stat
 import sys
 import time
@@ -26,8 +27,12 @@ FINALIZES = "^"
 """Marks, behind its digest, the Version of a variable whose value runs code of the notebook when it is dropped."""
 OF_MODULES = ":"
 """Stands, among the names that the code of a value may touch, for the variables of all modules of the project."""
+BINDINGS = ":()"
+"""Stands behind a module's name for what its functions, classes and modules are, and from which file they came."""
 SHARES = "="
 """Stands there before a name that holds the same pandas Index objects: what is restored has its own."""
+HISTORY_NAME = re.compile(r"^(_+|_i+|_i?\d+)$")
+"""Names that IPython binds to what cells said and gave: they are no variables, whatever a cell binds them to."""
 UNLISTED = frozenset({"__pycache__", ".pytest_cache"})
 """What comes and goes by testing alone is no part of a listing."""
 TRANSIENT_VARIABLES = frozenset(

@@ -17,7 +17,7 @@ from pytest_cells.errors import StoreError
 from pytest_cells.evaluator import Executor, ObservingRunner
 from pytest_cells.in_kernel import AGENT
 from pytest_cells.in_kernel.lookups import ALL
-from pytest_cells.in_kernel.versions import FOLDER, SHARES
+from pytest_cells.in_kernel.versions import BINDINGS, FOLDER, SHARES
 from pytest_cells.judge import judge
 from pytest_cells.kernels.processes import open_for_writing
 from pytest_cells.live import Filter, LiveKernel
@@ -348,6 +348,10 @@ class TracedKernel(LiveKernel):
             for name in variables_inside(module, state.versions):
                 if name not in record.reads and name not in self._held:
                     return f"cell {cell.label} used {name.partition(':')[0]}, whose state was not brought back"
+        for name, version in record.writes.items():
+            loaded = name.endswith(BINDINGS) and name not in record.reads
+            if loaded and state.version(f"var:{name}") not in (ABSENT, version):
+                return f"cell {cell.label} loaded {name.partition(':')[0]}, which was something else by then"
         if record.names_indexes and not _sharing(self._uses(cell)).isdisjoint(record.reads):
             return f"cell {cell.label} may name an index that frames share"
         for name in record.first:

@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_cells.cache.trace import ABSENT, HISTORY, Version, digest_of
-from pytest_cells.in_kernel.versions import FINALIZES
+from pytest_cells.in_kernel.versions import BINDINGS, FINALIZES
 from pytest_cells.model import Json
 from pytest_cells.plan import State
 
@@ -114,6 +114,9 @@ def inputs_of(
             inputs[f"loaded:{name}"] = loaded
     for name in modules_of(record):
         inputs[f"held:{name}"] = state.version(f"held:{name}")
+    for name in record.writes:
+        if name.endswith(BINDINGS):  # it may have been the first to load the module, wherever from
+            inputs[f"var:{name}"] = state.version(f"var:{name}")
     if record.barrier:
         inputs[CHAIN] = state.version(CHAIN)
     return inputs
@@ -179,9 +182,13 @@ def held_version(name: str, versions: Mapping[str, Version]) -> Version:
 
 
 def variables_inside(module: str, versions: Mapping[str, Version]) -> list[str]:
-    """Return the variables, `module:variable`, of a module and of those inside it that cells have bound."""
+    """Return the variables, `module:variable`, of a module and of those inside it that cells have bound.
+
+    Not what their functions are: that is an input of those that loaded them, or found them loaded.
+    """
     inside = (f"var:{module}:", f"var:{module}.")
-    return [key[4:] for key, version in versions.items() if key.startswith(inside) and version != ABSENT]
+    found = [key[4:] for key, version in versions.items() if key.startswith(inside) and version != ABSENT]
+    return [name for name in found if not name.endswith(BINDINGS)]
 
 
 def alone_version(name: str, versions: Mapping[str, Version]) -> Version:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from pytest_cells.cache.trace import ABSENT, Snapshot, Trace, Version
-from pytest_cells.in_kernel.versions import FOLDER, OF_MODULES
+from pytest_cells.in_kernel.versions import BINDINGS, FOLDER, OF_MODULES
 from pytest_cells.tracing.record import members_of
 
 
@@ -76,7 +76,8 @@ def find_way(
     position; `held` tells what the kernel's names are worth now; `bad` are snapshots that are of no use. None where
     there is no way forward.
     """
-    wanted = {name for name in needed if versions(last).get(f"var:{name}", ABSENT) != ABSENT}
+    anew = _as_loaded(traces, versions(first))
+    wanted = {name for name in needed if versions(last).get(f"var:{name}", ABSENT) != ABSENT} - anew
     actions: list[Restore | Replay] = []
     for index in range(last - 1, first - 1, -1):
         trace = traces.get(index)
@@ -97,11 +98,21 @@ def find_way(
                 before = versions(index)
                 read = {name.partition(":")[2] for name in trace.inputs if name.startswith("var:")}
                 wanted -= {name for name in written if f"var:{name}" not in trace.inputs}
-                wanted |= {name for name in read if before.get(f"var:{name}", ABSENT) != ABSENT}
+                wanted |= {name for name in read if before.get(f"var:{name}", ABSENT) != ABSENT} - anew
     start = versions(first)
     if any(held.get(name, ABSENT) != start.get(f"var:{name}", ABSENT) for name in wanted):
         return None
     return Way(tuple(reversed(actions)), frozenset(needed))
+
+
+def _as_loaded(traces: Mapping[int, Trace], start: Mapping[str, Version]) -> set[str]:
+    """Return what of modules is as it was when they were loaded: who needs it loads it anew."""
+    found: dict[str, set[Version]] = {}
+    for versions in (start, *(trace.writes for trace in traces.values())):
+        for key, version in versions.items():
+            if key.endswith(BINDINGS):
+                found.setdefault(key.partition(":")[2], set()).add(version)
+    return {name for name, kept in found.items() if len(kept) == 1}
 
 
 def _restored(due: Collection[str], trace: Trace, bad: Collection[str]) -> list[Snapshot] | None:

@@ -3724,6 +3724,394 @@ SETTINGS = (
     ),
 )
 """Settings of libraries that are made in a roundabout way, and other roundabout ways of making something matter."""
+CHOOSES = """def slow(): return 1
+def fast(): return 5
+impl = slow
+def choose(name):
+    global impl
+    impl = fast if name == 'fast' else slow
+def run(): return impl()
+"""
+"""A module of which a variable stands for one of its functions."""
+LOADS = "import be1 as be\nimport importlib\ndef run(): return be.f()\ndef choose(name):\n    global be\n    be = importlib.import_module(name)\n"
+TAKES = "import math\nop = math.sin\ndef choose(f):\n    global op\n    op = f\ndef run(): return round(op(1.0), 3)\n"
+DECIDES = (
+    "import os\nif os.environ.get('FZ_K') == '1':\n    def get(): return 'one'\nelse:\n    def get(): return 'other'\n"
+)
+MAKES = "get = None\ndef make(k):\n    global get\n    get = (lambda: 1) if k == 'one' else (lambda: 2)\n"
+ENGINE = """def slow(): return 1
+def fast(): return 5
+class Engine:
+    how = slow
+    def run(self): return type(self).how()
+    @classmethod
+    def choose(cls, f):
+        cls.how = staticmethod(f)
+        return 1
+"""
+TWO_PLACES = {"src/utils.py": "def clean(x): return x + 1\n", "lib/utils.py": "def clean(x): return x + 2\n"}
+WRITES_MODULE = "from pathlib import Path\nn = Path('geom.py').write_text('def area(r):\\n    return {} * r\\n')"
+CHOSEN = (
+    *(
+        edit(
+            f"what a module's name stands for: {name}",
+            [first, before, told],
+            {1: after},
+            files={"mod.py": text, "be1.py": "def f(): return 1\n", "be2.py": "def f(): return 5\n"},
+            rerun=[1, 2],
+            cached=[0],
+        )
+        for name, text, first, before, after, told in (
+            ("function", CHOOSES, "import mod", "mod.choose('slow')", "mod.choose('fast')", "print(mod.run())"),
+            (
+                "its value is used",
+                CHOOSES,
+                "from mod import choose, run",
+                "n = 0",
+                "n = choose('fast')",
+                "print(run())",
+            ),
+            ("set from outside", CHOOSES, "import mod", "n = 0", "mod.impl = mod.fast", "print(mod.run())"),
+            ("replaced", CHOOSES, "import mod", "n = 0", "mod.slow = mod.fast", "print(mod.slow())"),
+            ("deleted", CHOOSES, "import mod", "n = 0", "del mod.fast", "print(hasattr(mod, 'fast'))"),
+            ("added", CHOOSES, "import mod", "n = 0", "mod.extra = mod.fast", "print(hasattr(mod, 'extra'))"),
+            ("module", LOADS, "import mod", "mod.choose('be1')", "mod.choose('be2')", "print(mod.run())"),
+            ("builtin", TAKES, "import mod, math", "n = 0", "mod.choose(math.cos)", "print(mod.run())"),
+            ("lambda", MAKES, "import mod", "n = mod.make('one')", "n = mod.make('two')", "print(mod.get())"),
+            (
+                "method",
+                ENGINE,
+                "from mod import Engine, fast",
+                "n = 0",
+                "n = Engine.choose(fast)",
+                "print(Engine().run())",
+            ),
+        )
+    ),
+    edit(
+        "what an import decides",
+        ["import os", "os.environ['FZ_K'] = '1'", "from mod import get", "print(get())"],
+        {1: "os.environ['FZ_K'] = '2'"},
+        files={"mod.py": DECIDES},
+        rerun=[1, 2, 3],
+        cached=[0],
+    ),
+    edit(
+        "where a loaded module is from",
+        [
+            "import sys; sys.path.insert(0, 'src')\nimport utils",
+            "sys.path.insert(0, 'lib')\nfrom utils import clean",
+            "print(clean(1))",
+        ],
+        {0: "import sys; sys.path.insert(0, 'src')"},
+        files=TWO_PLACES,
+        rerun=[0, 1, 2],
+    ),
+    edit(
+        "module that a cell above loads from elsewhere",
+        [
+            "import sys; sys.path.insert(0, 'src')",
+            "sys.path.insert(0, 'lib')\nfrom utils import clean",
+            "print(clean(1))",
+        ],
+        {0: "import sys; sys.path.insert(0, 'src')\nimport utils"},
+        files=TWO_PLACES,
+        rerun=[0, 1, 2],
+    ),
+    cells(
+        "import and its path change places",
+        [
+            "import sys\nsys.path.insert(0, 'src')",
+            "from utils import clean",
+            "sys.path.insert(0, 'lib')",
+            "print(clean(1))",
+        ],
+        [
+            "import sys\nsys.path.insert(0, 'src')",
+            "sys.path.insert(0, 'lib')",
+            "from utils import clean",
+            "print(clean(1))",
+        ],
+        files=TWO_PLACES,
+        rerun=[2, 3],
+        cached=[0],
+    ),
+    edit(
+        "module that was loaded before the folder changed",
+        ["import os, hc", "os.chdir('la')", "import hc as h\nprint(h.f())"],
+        {0: "import os"},
+        files={"hc.py": "def f(): return 0\n", "la/hc.py": "def f(): return 'a'\n"},
+        rerun=[0, 2],
+    ),
+    edit(
+        "module that a cell has written, and another one writes again",
+        [
+            WRITES_MODULE.format(3),
+            "from geom import area",
+            "n = Path('geom.py').write_text('def area(r):\\n    return 0\\n')",
+            "print(area(2))",
+        ],
+        {0: WRITES_MODULE.format(4)},
+        rerun=[0, 1, 3],
+        seen_by_chain=False,
+    ),
+    edit(
+        "module that is loaded above too",
+        ["n = 0", "import mod\nprint(mod.run())", "print(mod.run(), 2)", "y = 5"],
+        {0: "import mod"},
+        files={"mod.py": CHOOSES},
+        rerun=[0],
+        cached=[2, 3],
+    ),
+    edit(
+        "module of the project that is imported no longer",
+        ["import other", "from mod import run", "print(run())", "y = 5"],
+        {0: "n = 0"},
+        files={"mod.py": CHOOSES, "other.py": "def f(): return 1\n"},
+        rerun=[0],
+        cached=[3],
+    ),
+)
+"""Modules of the project of which something else is bound, or loaded, than their text says at first sight."""
+ON_A_NAME = (
+    "handlers = {}\ndef on(name):\n    def take(f):\n        handlers[name] = f\n        return f\n    return take"
+)
+SHOWS = "@singledispatch\ndef show(x): return 'obj'\n@show.register\ndef _(x: int):\n    calls[0] += k\n    return k"
+OWN_MAGIC = "from IPython.core.magic import register_line_magic\nfactor = 2"
+HISTORY_NAMES = (
+    edit(
+        "function called _",
+        [ON_A_NAME, "@on('a')\ndef _(x):\n    return x * 2", "print(handlers['a'](5))"],
+        {1: "@on('a')\ndef _(x):\n    return x * 3"},
+        rerun=[1, 2],
+        cached=[0],
+    ),
+    edit(
+        "class called _",
+        ["made = []\ndef reg(c):\n    made.append(c)\n    return c", "@reg\nclass _:\n    v = 1", "print(made[0]().v)"],
+        {1: "@reg\nclass _:\n    v = 2"},
+        rerun=[1, 2],
+        cached=[0],
+    ),
+    edit(
+        "what a function called _ reads",
+        ["from functools import singledispatch\nk, calls = 1, [0]", SHOWS, "n = 0", "print(show(3))"],
+        {2: "k = 5"},
+        rerun=[2, 3],
+        cached=[0, 1],
+    ),
+    edit(
+        "what a function called _ changes",
+        [LARGE, "from functools import singledispatch\nk, calls = 1, [0]", SHOWS, "n = 0", "print(calls)"],
+        {3: "print(show(3))"},
+        rerun=[3, 4],
+    ),
+    *(
+        edit(
+            f"magic without its sign: {name}",
+            [*before, "n = 0", told],
+            {len(before): after},
+            rerun=[len(before), len(before) + 1],
+        )
+        for name, before, after, told in (
+            ("whos", ["x = 1"], "y = 5", "whos"),
+            ("own", [OWN_MAGIC, "@register_line_magic\ndef fac(line): return factor\ndel fac"], "factor = 5", "fac"),
+            (
+                "that is a sum",
+                [OWN_MAGIC, "@register_line_magic\ndef report(line): return factor\ndel report"],
+                "factor = 5",
+                "report -v",
+            ),
+            ("macro", ["a = 1", "print(a)", "%macro -q m 2"], "a = 5", "m"),
+        )
+    ),
+    edit(
+        "name of the backend",
+        ["%matplotlib inline\nimport matplotlib.pyplot as plt", "print(plt.get_backend())"],
+        {0: "import matplotlib.pyplot as plt"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "annotations of the notebook",
+        ["x: int = 1", "n = 0", "print(__annotations__)"],
+        {1: "y: int = 5"},
+        rerun=[1, 2],
+        cached=[0],
+    ),
+)
+"""Names that IPython has for itself, or takes for something else than Python does."""
+TAKES_LINES = """import logging
+lines = []
+class Keeps(logging.Handler):
+    def emit(self, record): lines.append(record.getMessage())
+logging.getLogger().addHandler(Keeps())
+class Trainer:
+    def __init__(self): self.log = logging.getLogger('trainer')
+    def fit(self, n):
+        self.log.warning('fit %s', n)
+        return n
+log2 = logging.getLogger('w')
+def work(n):
+    log2.warning('w')
+    return n
+"""
+ACCESSOR = """@pd.api.extensions.register_dataframe_accessor('fz')
+class Accessor:
+    def __init__(self, df): self.df = df
+    def area(self): return {}"""
+FRAME = "df = pd.DataFrame({'x': [1.0, 2.0]})"
+KEPT_BY_LIBRARIES = (
+    *(
+        edit(
+            f"handler that keeps what is logged: {name}",
+            [LARGE, before, "n = 0", told],
+            {2: after},
+            rerun=[2, 3],
+        )
+        for name, before, after, told in (
+            (
+                "stream",
+                (
+                    "import logging, io\ns = io.StringIO()\nlogging.basicConfig(stream=s, level='INFO', force=True)\n"
+                    "log = logging.getLogger('a')"
+                ),
+                "log.info('five')",
+                "print(s.getvalue())",
+            ),
+            (
+                "of a logger above",
+                (
+                    "import logging, io\ns = io.StringIO()\nlogger = logging.getLogger('app')\nlogger.setLevel('INFO')\n"
+                    "logger.addHandler(logging.StreamHandler(s))"
+                ),
+                "inner = logging.getLogger('app.inner')\ninner.info('five')",
+                "print(s.getvalue())",
+            ),
+            ("by a method", TAKES_LINES + "t = Trainer()", "m = t.fit(5)", "print(lines)"),
+            ("by a function", TAKES_LINES, "r = work(5)", "print(lines)"),
+        )
+    ),
+    *(
+        edit(
+            f"what code reads that a library holds: {name}",
+            [first, *before, "n = 0", told],
+            {1 + len(before): after},
+            rerun=[1 + len(before), 2 + len(before)],
+        )
+        for name, first, before, after, told in (
+            (
+                "helper of an accessor",
+                "import pandas as pd\ndef helper(v): return v * 2",
+                [ACCESSOR.format("helper(len(self.df))"), FRAME],
+                "def helper(v): return v * 5",
+                "print(df.fz.area())",
+            ),
+            (
+                "variable of an accessor",
+                "import pandas as pd\nk = 1",
+                [ACCESSOR.format("k"), FRAME],
+                "k = 5",
+                "print(df.fz.area())",
+            ),
+            (
+                "list of an accessor",
+                "import pandas as pd\nnotes = []",
+                [ACCESSOR.format("len(notes)"), FRAME],
+                "notes.append(5)",
+                "print(df.fz.area())",
+            ),
+            (
+                "method of a class",
+                "import pandas as pd\nk = 2",
+                ["def scaled(s): return s * k\npd.Series.scaled = scaled"],
+                "k = 5",
+                "print(pd.Series([1]).scaled().sum())",
+            ),
+            (
+                "method by setattr",
+                "import pandas as pd\nk = 2",
+                ["setattr(pd.Series, 'scaled', lambda s: s * k)"],
+                "k = 5",
+                "print(pd.Series([1]).scaled().sum())",
+            ),
+            (
+                "option",
+                "import pandas as pd\ndigits = 2\ns = pd.Series([1.23456])",
+                ["pd.set_option('display.float_format', lambda v: f'{v:.{digits}f}')"],
+                "digits = 4",
+                "print(s)",
+            ),
+            (
+                "option that is assigned",
+                "import pandas as pd\ndigits = 2\ns = pd.Series([1.23456])",
+                ["pd.options.display.float_format = lambda v: f'{v:.{digits}f}'"],
+                "digits = 4",
+                "print(s)",
+            ),
+            (
+                "formatter of numpy",
+                "import numpy as np\ndigits = 2",
+                ["np.set_printoptions(formatter={'float': lambda v: f'{v:.{digits}f}'})"],
+                "digits = 4",
+                "print(np.array([1.23456]))",
+            ),
+            (
+                "formatter of IPython",
+                "unit = 'm'\nclass P: pass",
+                [
+                    (
+                        "get_ipython().display_formatter.formatters['text/plain']"
+                        ".for_type(P, lambda p, printer, cycle: printer.text(unit))"
+                    )
+                ],
+                "unit = 'km'",
+                "P()",
+            ),
+            (
+                "warnings",
+                "import warnings\nprefix = 'a'",
+                ["def show(m, *a, **k): print(prefix, m)\nwarnings.showwarning = show"],
+                "prefix = 'b'",
+                "warnings.warn('x')",
+            ),
+            (
+                "encoder",
+                "import json\nk = 1\nclass P: pass",
+                ["json.JSONEncoder.default = lambda self, o: k"],
+                "k = 5",
+                "print(json.dumps(P()))",
+            ),
+            (
+                "function of a database",
+                "import sqlite3\nk = 1\ncon = sqlite3.connect(':memory:')",
+                ["con.create_function('f', 1, lambda x: x * k)"],
+                "k = 5",
+                "print(con.execute('select f(1)').fetchall())",
+            ),
+            (
+                "codec",
+                "import codecs\nmark = '?'",
+                ["codecs.register_error('fz', lambda e: (mark, e.end))"],
+                "mark = '!'",
+                "print('a\\xe9'.encode('ascii', 'fz'))",
+            ),
+        )
+    ),
+    edit(
+        "code that no library keeps",
+        [
+            "import pandas as pd\npd.set_option('display.max_rows', 5)\nk = 1\ndef f(x): return x + k",
+            FRAME,
+            "n = 0",
+            "df['x'].map(lambda v: v + k)",
+            "df.shape",
+        ],
+        {2: "k = 5"},
+        rerun=[2, 3],
+        cached=[0, 1, 4],
+    ),
+)
+"""What is reached through code and lists of the notebook's that a library holds."""
 PAIRS: tuple[Pair, ...] = (
     *OTHER_CACHES,
     *CAUSES,
@@ -3743,4 +4131,7 @@ PAIRS: tuple[Pair, ...] = (
     *HELD,
     *FIRST_IMPORTS,
     *SETTINGS,
+    *CHOSEN,
+    *HISTORY_NAMES,
+    *KEPT_BY_LIBRARIES,
 )

@@ -93,6 +93,9 @@ NO_SETTERS = (
 """What is named like a setter is passed over: what else may be observed of it is seen by itself then."""
 NO_ENTERED = Change("names.py", '    | {"__enter__", "__aenter__", "enter_context", "enter_async_context"}\n', "")
 """So are contexts that are entered by name."""
+NO_CODES = Change("tracer.py", "for code in self._executed.codes():", "for code in ():")
+NO_HANDED = Change("tracer.py", "            waiting.extend(self._handed.names)", "            pass")
+"""Code of the notebook that runs because a library holds it is seen from Python 3.12 on, and expected before."""
 NAMES = (
     Rule(
         "names loaded",
@@ -285,7 +288,8 @@ NAMES = (
                 "for name in sorted(changed - closure - may_store - rebound - joined - holders):",
                 "for name in ():",
             ),
-            Change("tracer.py", "for code in self._executed.codes():", "for code in ():"),
+            NO_CODES,
+            NO_HANDED,
         ),
         ("variable that only a codec changes",),
     ),
@@ -2020,4 +2024,75 @@ ROUNDABOUT = (
         ("command with a date",),
     ),
 )
-RULES: tuple[Rule, ...] = (*NAMES, *VALUES, *FILES, *AMBIENT, *REPEATED, *CODE, *LEFT, *ROUNDABOUT)
+KEPT = (
+    Rule(
+        "what modules of the project bind",
+        "Which function, class or module each variable of a module stands for, and from which file the module is",
+        "a digest of the modules' variables (``var:NAME:()``), with code, bases of names and members of classes",
+        "code that cannot be written counts by its name",
+        (Change("own.py", "                        bound.append((variable, told))", "                        pass"),),
+        (
+            "what a module's name stands for: function",
+            "what a module's name stands for: builtin",
+            "what an import decides",
+        ),
+    ),
+    Rule(
+        "functions and classes called ``_``",
+        "What is registered somewhere and called as IPython calls the last output",
+        "it is looked into: no variable stands for it",
+        "another value",
+        (
+            Change("definitions.py", " and not HISTORY_NAME.match(name)", ""),
+            Change("definitions.py", "if HISTORY_NAME.match(steps[0]):", "if False:"),
+        ),
+        ("function called _", "what a function called _ reads"),
+    ),
+    Rule(
+        "magics without their sign",
+        "Single lines that IPython takes for a magic or macro",
+        "what IPython makes of them",
+        "they count as the Python that they are",
+        (Change("tracer.py", "if len(source.splitlines()) == 1:", "if False:"),),
+        ("magic without its sign: whos", "magic without its sign: that is a sum"),
+    ),
+    Rule(
+        "backend of matplotlib",
+        "The backend that is asked for by ``get_backend()``",
+        "the name in the syntax tree and in code",
+        CHAIN,
+        (Change("names.py", ', "get_backend"', ""),),
+        ("name of the backend",),
+    ),
+    Rule(
+        "annotations of the notebook",
+        "``__annotations__``, which any annotated assignment changes",
+        "the name in the syntax tree",
+        CHAIN,
+        (Change("names.py", ' or name == "__annotations__"', ""),),
+        ("annotations of the notebook",),
+    ),
+    Rule(
+        "handlers that keep what is logged",
+        "Calls that log, while logging has handlers that are not Python's own or write elsewhere than to the output",
+        "methods of loggers, by the names ``info``, ``warning`` and so on",
+        CHAIN,
+        (
+            Change("calls.py", ' and self._effects.is_plain("logging")):', "):"),
+            Change("calls.py", "if len(path) > 1 and path[-1] in _SETTLED and not", "if False and not"),
+        ),
+        ("handler that keeps what is logged: stream", "handler that keeps what is logged: by a method"),
+    ),
+    Rule(
+        "code that libraries hold",
+        "What functions of the notebook read and change that were handed to a library",
+        "the code that runs, from Python 3.12 on; before that, what was handed to functions that may keep it",
+        "what is handed to a function that is taken to keep nothing is not seen before Python 3.12",
+        (NO_CODES, NO_HANDED),
+        (
+            "what code reads that a library holds: helper of an accessor",
+            "what code reads that a library holds: option",
+        ),
+    ),
+)
+RULES: tuple[Rule, ...] = (*NAMES, *VALUES, *FILES, *AMBIENT, *REPEATED, *CODE, *LEFT, *ROUNDABOUT, *KEPT)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_cells.cache.trace import ABSENT, ENVIRONMENT, HISTORY
+from pytest_cells.cache.trace import ABSENT, ENVIRONMENT, HISTORY, Trace
 from pytest_cells.plan import Hit, Run, State, decide, describe_input, history_after
 
 from .helpers import a_trace
@@ -159,3 +159,22 @@ def test_history_after_differs(arguments: tuple) -> None:
 def test_history_after_counts_the_history_once() -> None:
     """The history among the inputs adds nothing to the history that is given."""
     assert history_after("h", "l", {"a": "1"}) == history_after("h", "l", {"a": "1", HISTORY: "other"})
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "hits"),
+    [
+        (ABSENT, ABSENT, True),
+        (ABSENT, "made", True),
+        (ABSENT, "other", False),
+        ("made", ABSENT, False),
+        ("other", "made", False),
+    ],
+)
+def test_a_module_that_is_loaded_already(then: str, now: str, hits: bool) -> None:  # noqa: FBT001
+    """A cell that loaded a module first finds it as it made it, if a cell above loads just that now."""
+    name = "var:helpers:()"
+    trace = Trace("lookup", {name: then}, {name: "made"})
+    assert hits == isinstance(decide([trace], a_state(**{name: now}), [name]), Hit)
+    plain = Trace("lookup", {"var:helpers:N": ABSENT}, {"var:helpers:N": "made"})
+    assert isinstance(decide([plain], a_state(**{"var:helpers:N": "made"}), []), Run)

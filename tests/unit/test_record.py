@@ -35,3 +35,11 @@ def test_what_is_left_in_a_module() -> None:
     found = {held_version("helpers", {**before, key: "1"}) for key in ("var:helpers:N", "var:helpers.sub:N")}
     assert 2 == len(found - {ABSENT})
     assert held_version("helpers", {"var:helpers:N": "1"}) != held_version("helpers", {"var:helpers:N": "2"})
+
+
+def test_module_that_a_cell_loads() -> None:
+    """Where it may have been loaded already, and what as, matters; its functions are not what is left in a module."""
+    record = Record(writes={"helpers:()": "1", "helpers:N": "1"})
+    inputs = inputs_of(record, State(lambda name: ABSENT, {}), {}, Path("/nowhere"))
+    assert {"var:helpers:()", "held:helpers"} == inputs.keys()
+    assert ABSENT == held_version("helpers", {"var:helpers:()": "1"})

@@ -112,3 +112,13 @@ def test_code_of_the_project_needs_what_its_modules_remember() -> None:
     versions = {"var:helpers": "x1", "var:x": "x2", "var:helpers:load": "x3", "var:other:TABLE": "x4"}
     assert {"helpers", "helpers:load", "other:TABLE"} == reachable(["helpers"], {"helpers": [":"]}, versions)
     assert {"x"} == reachable(["x"], {"helpers": [":"]}, versions)
+
+
+def test_a_module_that_is_as_it_was_loaded():
+    """Who needs it loads it anew, unless a cell has made something else of its functions."""
+    loads = (), {"helpers": "1", "helpers:()": "1"}
+    line = Line(loads, ((), {"x": "1"}))
+    assert [] == line.steps(["helpers:()"])
+    assert [("replay", 0)] == line.steps(["helpers", "helpers:()"])
+    line = Line(loads, (("helpers", "helpers:()"), {"helpers:()": "2"}))
+    assert [("replay", 0), ("replay", 1)] == line.steps(["helpers:()"])
