@@ -1405,6 +1405,7 @@ CODE = (
                 "for name in own} | lookups.take_missing())",
                 'for name in own if name not in record["modules"]} | lookups.take_missing())',
             ),
+            Change("own.py", "            found[name + BINDINGS] = self._kept(name, repr(bound))", "            pass"),
         ),
         ("module loaded above: set", "module loaded above: replaced", "module loaded above: through another"),
     ),
@@ -1413,7 +1414,7 @@ CODE = (
         "Variables of the project's modules",
         "digests of their values, as ``module:variable``",
         MADE_ANEW,
-        (Change("tracer.py", "        bound.update(self._modules.state())\n", ""),),
+        (Change("tracer.py", "        bound.update(self._modules.state(self._digest_of_code, self._project))\n", ""),),
         ("state of a module by its function", "rebound in a module"),
     ),
     Rule(
@@ -1552,7 +1553,7 @@ CODE = (
         "Code that switches figures off, or asks whether they are on: depends on whether one was made before",
         "``ioff``, ``isinteractive`` in the source",
         CHAIN,
-        (Change("names.py", '    | {"ioff", "isinteractive", "is_interactive"}', ""),),
+        (Change("names.py", '{"ioff", "isinteractive", "is_interactive", "get_backend"}', '{"get_backend"}'),),
         ("figures switched off after the first one",),
     ),
     Rule(
