@@ -188,13 +188,17 @@ class _RecordingRun(NotebookRun):
             return run.outcome.outputs
         if result.status != "cached" or self.store is None:
             return []
-        trace = self._hits.get(run.cell.index)
-        if trace is None:  # known with the whole notebook
+        return self.store.outputs(self._hits[run.cell.index])
+
+    def _known(self, cell: Cell, began: float, *, undisturbed: bool) -> CellFacts | None:
+        facts = super()._known(cell, began, undisturbed=undisturbed)
+        if facts is not None:  # known with the whole notebook
+            assert self.store is not None
             assert self._whole is not None
             assert self._whole.hits is not None
-            entry = self.store.folder / self._whole.hits[run.cell.index].entries[0].name
-            trace = decode_trace(entry.read_bytes())
-        return self.store.outputs(trace)
+            entry = self.store.folder / self._whole.hits[cell.index].entries[0].name
+            self.given[cell.index] = self.store.outputs(decode_trace(entry.read_bytes()))
+        return facts
 
 
 class _RecordingSession(Session):
