@@ -79,10 +79,12 @@ def decide(
 def _is_as_then(name: str, trace: Trace, now: Version) -> bool:
     """Tell whether an input has a Version that it had, or one that makes no difference.
 
-    A cell that was the first to load a module of the project may find it loaded, if it is what the cell made of it.
+    A cell that was the first to load a module of the project may find it loaded, if it is what the cell made of it, and
+    loading it cannot have set a generator, a setting or a variable of the environment, which it would not do again.
     """
     then = trace.inputs[name]
-    return now == then or (then == ABSENT and name.endswith(BINDINGS) and now == trace.writes.get(name))
+    loaded = then == ABSENT and name.endswith(BINDINGS) and now == trace.writes.get(name)
+    return now == then or (loaded and all(key.startswith(("var:", "loaded:")) for key in trace.writes))
 
 
 def worth_telling(changed: Collection[str]) -> list[str]:

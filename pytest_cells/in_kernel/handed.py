@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import names as reading
+from .classes import module_of
+from .own_code import is_code
 from .unsteady import dotted, text_of
 
 _DATABASE = frozenset({"create_function", "create_aggregate", "create_collation", "create_window_function"})
 _SHELL = "IPython"
 _ROOT = "get_ipython"
 _ATTRIBUTE = frozenset({"setattr", "__setattr__"})
-_DEFINED = (type, types.FunctionType, types.BuiltinFunctionType)
 
 
 class Handing:
@@ -94,15 +95,15 @@ class Handed:
         stored = path[0] == reading.STORE
         root = path[1] if stored and len(path) > 1 else path[0]
         value = self._namespace.get(root)
-        if root == _ROOT or text_of(getattr(type(value), "__module__", "")).partition(".")[0] == _SHELL:
+        if root == _ROOT or text_of(module_of(type(value))).partition(".")[0] == _SHELL:
             return True
         if path[-1] in _DATABASE or self._calls.effect_of(path) is not None:
             return True
-        if isinstance(value, _DEFINED):
-            home = text_of(value.__module__)
+        if is_code(value) or type(value) is types.BuiltinFunctionType:
+            home = text_of(getattr(value, "__module__", None))
             if home == "__main__" or home in self._own:
                 return False
-        elif not isinstance(value, types.ModuleType):
+        elif type(value) is not types.ModuleType:
             return False
         elif stored:  # a module's variable, or an option
             return text_of(value.__name__) not in self._own

@@ -1,7 +1,6 @@
 """The user's own code beside the notebook: modules that may change from run to run, and code of cells that ran."""
 
 import ast
-import hashlib
 import os
 import re
 import stat
@@ -12,8 +11,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import names as reading
-from .own_code import STILL, binding, holds, is_code
-from .unsteady import NAME, text_of
+from .bindings import Bindings
+from .own_code import holds, is_class, is_code, is_still
+from .unsteady import NAME
 from .versions import BINDINGS, system
 
 _PACKAGES = ("site-packages", "dist-packages")
@@ -37,7 +37,6 @@ class OwnModules:
 
     def __init__(self) -> None:
         self.names: dict[str, Any] = {}
-        self._bindings: dict[str, str] = {}
         self._count = -1
         self._library = tuple(
             os.path.join(os.path.realpath(path), "")
@@ -110,42 +109,38 @@ class OwnModules:
             return []
         return sorted(self.names)
 
-    def state(self, digest: "Callable[[Any], bytes]", project: str) -> "dict[str, Any]":
+    def state(self, bindings: Bindings) -> "dict[str, Any]":
         """Return the values that their variables have, by `module:variable`; of code, where it holds something.
 
-        Under `module:()` stands a text that tells the module's file, and which function, class or module each other
-        variable stands for. `digest` is that of code objects; a file inside the project is told as such.
+        Under `module:()` stands what tells which code and modules the variables stand for.
         """
         found = {}
         for name, module in self.names.items():
             if sys.modules.get(name) is not module:
                 continue
-            path = text_of(module.__dict__.get("__file__"))
-            bound: list[Any] = [path[len(project) :] if path.startswith(project) else path]
             for variable, value in list(module.__dict__.items()):
-                if type(variable) is str and variable not in _OF_MODULES:
-                    if self._is_state(name, value):
-                        found["%s:%s" % (name, variable)] = value
-                    if (told := binding(name, variable, value, digest)) is not None:
-                        bound.append((variable, told))
-            found[name + BINDINGS] = self._kept(name, repr(bound))
+                if type(variable) is str and variable not in _OF_MODULES and self._is_state(name, value):
+                    found["%s:%s" % (name, variable)] = value
+            found[name + BINDINGS] = bindings.of(name, module.__dict__, _OF_MODULES)
         return found
 
-    def _kept(self, name: str, text: str) -> str:
-        """Return the digest of what is told of a module, the very same object as long as it is the same."""
-        found = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-        if self._bindings.get(name) != found:
-            self._bindings[name] = found
-        return self._bindings[name]
-
     def _is_state(self, name: str, value: Any) -> bool:
+        try:
+            return self._may_change(name, value)
+        except Exception:  # of a class of somebody's
+            return True
+
+    def _may_change(self, name: str, value: Any) -> bool:
         kind = type(value)
-        if kind is types.ModuleType or kind.__name__ in STILL:
+        if kind is types.ModuleType or is_still(kind):
             return False
         if is_code(value):
             home = value.__module__
             return home == "__main__" or ((home == name or not self._is_elsewhere(home, value)) and holds(value))
-        return not isinstance(value, types.BuiltinFunctionType) or value.__module__ == "__main__"
+        if kind is not types.BuiltinFunctionType or value.__module__ == "__main__":
+            return True
+        owner = value.__self__  # of a method of an object
+        return not (owner is None or type(owner) is types.ModuleType or is_class(owner))
 
     def _is_elsewhere(self, home: Any, value: Any) -> bool:
         """Tell whether code is what its own module has under its name: it is state there, or an installed library's."""

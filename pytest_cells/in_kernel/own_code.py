@@ -1,18 +1,16 @@
-"""What the project's modules bind, and what functions and classes in them hold beside their text: inside the kernel.
+"""What functions and classes of the project's modules hold beside their text: runs inside the kernel.
 
 Their text is in files, which are observed as files. What a function remembers (a cache in its closure, in a default, in
 an attribute, in the dict of a class, by `lru_cache`) is state of the module, as its variables are.
-
-Which function, class or module a name stands for is state too: a module may choose one when it is imported, or later.
+Which of them a name stands for is told by `bindings`.
 """
 
 import functools
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from .classes import members_of, module_of, mro_of, qualname_of
-from .unsteady import text_of
+from .classes import members_of, module_of, mro_of, name_of, qualname_of
 from .versions import PRIVATE_BUILTINS
 
 __builtins__ = PRIVATE_BUILTINS
@@ -21,10 +19,9 @@ _Function = types.FunctionType
 Cached: Any = type(functools.lru_cache(lambda: None))
 _ATOMS = (int, float, complex, bool, str, bytes, type(None), type(...))
 _WRAPPERS = (staticmethod, classmethod, types.MethodType)
-STILL = ("Logger", "lock", "RLock", "Pattern")
-"""Kinds of state that are taken not to change, by the names of their types."""
+_STILL = {"Logger": "logging", "lock": "_thread", "RLock": "_thread", "Pattern": "re"}
+"""Kinds of state that are taken not to change: the names of their types, and the modules of these."""
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType, types.BuiltinFunctionType, types.ModuleType)
-_DEEPEST_CLASS = 5
 _calls: Any = Cached.__dict__["cache_info"]
 
 
@@ -39,7 +36,17 @@ class OwnCode:
 
 def is_code(value: Any) -> bool:
     """Tell whether a value is a function, one with a cache, or a class."""
-    return type(value) is _Function or type(value) is Cached or isinstance(value, type)
+    return type(value) is _Function or type(value) is Cached or is_class(value)
+
+
+def is_class(value: Any) -> bool:
+    """Tell whether a value is a class; not by `isinstance`, for which `list[int]` was one too before Python 3.11."""
+    return issubclass(type(value), type)
+
+
+def is_still(kind: Any) -> bool:
+    """Tell whether objects of a type are taken not to change."""
+    return name_of(kind) in _STILL and module_of(kind) == _STILL[name_of(kind)]
 
 
 def is_used(cached: Any) -> bool:
@@ -54,12 +61,12 @@ def holds(value: Any) -> bool:
         return bool(
             value.__closure__ is not None
             or value.__dict__
-            or (value.__defaults__ and not _constant(value.__defaults__))
-            or (value.__kwdefaults__ and not _constant(value.__kwdefaults__.values()))
+            or (value.__defaults__ and not is_constant(value.__defaults__))
+            or (value.__kwdefaults__ and not is_constant(value.__kwdefaults__.values()))
         )
     if type(value) is Cached:
         return True
-    return not _is_enum(value) and any(
+    return not is_enum(value) and any(
         _of_class(value, key, member) is not None for key, member in list(members_of(value).items())
     )
 
@@ -92,63 +99,18 @@ def _of_class(kind: Any, key: Any, member: Any) -> Any:
         return OwnCode(member) if holds(member) else None
     if type(key) is not str or (key[:2] == "__" and key[-2:] == "__"):
         return None  # what Python and makers of classes note there
-    return None if isinstance(member, _DESCRIPTORS) or type(member).__name__ in STILL else member
+    return None if isinstance(member, _DESCRIPTORS) or is_still(type(member)) else member
 
 
 def _is_held(part: Any) -> bool:
     return is_code(part) and not isinstance(part, type) and holds(part)
 
 
-def _is_enum(kind: Any) -> bool:
+def is_enum(kind: Any) -> bool:
+    """Tell whether a class is an enumeration, whose members are made once."""
     return any(base.__module__ == "enum" and base.__name__ == "Enum" for base in mro_of(kind))
 
 
-def binding(name: str, variable: str, value: Any, digest: "Callable[[Any], bytes]") -> Any:
-    """Return what tells the function, class, builtin function or module that a variable of a module stands for.
-
-    None where its value is walked, or where a package has the submodule that Python puts there. `digest` is that of
-    code objects.
-    """
-    kind = type(value)
-    if kind is types.ModuleType:
-        found = text_of(value.__name__)
-        return None if found == "%s.%s" % (name, variable) else ("module", found)
-    if kind.__name__ == "Pattern" and kind.__module__ == "re":
-        return "pattern", repr(value.pattern), value.flags
-    if kind.__name__ == "Logger":
-        return "logger", text_of(value.name)
-    if is_code(value) or kind is types.BuiltinFunctionType:
-        return _told(name, value, digest, 0)
-    return None
-
-
-def _told(name: str, value: Any, digest: "Callable[[Any], bytes]", deep: int) -> Any:
-    """Return what tells a function or class, with the members of one that the module `name` defines."""
-    if isinstance(value, type):
-        told = "class", text_of(module_of(value)), text_of(qualname_of(value))
-        if told[1] != name or deep > _DEEPEST_CLASS:
-            return told
-        members = [(key, _of_member(name, member, digest, deep)) for key, member in list(members_of(value).items())]
-        return (*told, [(text_of(key), part) for key, part in members if part is not None])
-    if type(value) is Cached:
-        return "cached", _told(name, value.__wrapped__, digest, deep)
-    if type(value) is _Function:
-        return "function", text_of(value.__module__), text_of(value.__qualname__), digest(value.__code__)
-    return "builtin", text_of(getattr(value, "__module__", None)), text_of(getattr(value, "__qualname__", None))
-
-
-def _of_member(name: str, member: Any, digest: "Callable[[Any], bytes]", deep: int) -> Any:
-    if type(member) is property:
-        parts = member.fget, member.fset, member.fdel
-        return "property", [_told(name, part, digest, deep) for part in parts if is_code(part)]
-    if type(member) in _WRAPPERS:
-        return type(member).__name__, _of_member(name, member.__func__, digest, deep)
-    if type(member) is functools.cached_property:
-        return "cached_property", _of_member(name, member.func, digest, deep)
-    if is_code(member) or type(member) is types.BuiltinFunctionType:
-        return _told(name, member, digest, deep + 1)
-    return None
-
-
-def _constant(values: "Iterable[Any]") -> bool:
+def is_constant(values: "Iterable[Any]") -> bool:
+    """Tell whether all of some values are numbers, texts and the like, which nothing can change."""
     return all(type(value) in _ATOMS for value in values)

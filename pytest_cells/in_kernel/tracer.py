@@ -18,6 +18,7 @@ from typing import Any
 
 from . import names as reading
 from .addresses import may_ask_unseen
+from .bindings import Bindings
 from .calls import Calls
 from .codes import UnknownConstant
 from .effects import Effects
@@ -117,6 +118,7 @@ class Tracer:
         self._calls = Calls(shell.user_ns, self._modules, effects, self._libraries.homes)
         self._told_lookups: frozenset[str] = sys.stdlib_module_names
         self._executed = Executed()
+        self._bindings = Bindings(self._digest_of_code, project)
         self._handed = None if self._executed.sees else Handed(shell.user_ns, self._calls, self._modules.names)
         self._finalizers = False
         """Whether the notebook may have classes with `__del__`."""
@@ -332,7 +334,7 @@ class Tracer:
     # -- parts ---------------------------------------------------------------------------------------------
 
     def _analyse(self, source: str) -> Any:
-        if len(source.splitlines()) == 1:  # a magic's name without its `%`, or a macro, may be Python too
+        if len(source.strip().splitlines()) == 1:  # a magic's name without its `%`, or a macro, may be Python too
             with contextlib.suppress(Exception):
                 source = self._shell.transform_cell(source)
         if source not in self._analysed:
@@ -356,7 +358,7 @@ class Tracer:
                 history.add(name)
                 continue
             bound[name] = value
-        bound.update(self._modules.state(self._digest_of_code, self._project))
+        bound.update(self._modules.state(self._bindings))
         return bound
 
     def _digest_of_code(self, code: Any) -> bytes:

@@ -153,11 +153,18 @@ def leaves_loop_to_us(config: pytest.Config) -> bool:
     return all(map(_is_own, loops)) and not acts_between(config.hook)
 
 
+def looks_back(config: pytest.Config) -> bool:
+    """Tell whether somebody may look at the session's reports at its end."""
+    found = _implementations(config.hook, "sessionfinish", "terminal_summary", "unconfigure")
+    return not all(_is_own(impl) or impl.function.__module__.startswith("xdist.") for impl in found)
+
+
 def wants_phases(hooks: Any, config: pytest.Config) -> bool:
     """Tell whether somebody may look at the reports of a passing test's setup and teardown, or at their durations."""
     found = _implementations(hooks, "runtest_logreport", "report_teststatus", "terminal_summary")
     keep = any(impl.function.__module__ in _KEEPING_PHASES for impl in found)
-    timed = config.option.durations is not None or config.getini("console_output_style") == "times"
+    shown = config.pluginmanager.has_plugin("terminalreporter")  # else there is no such setting
+    timed = config.option.durations is not None or (shown and config.getini("console_output_style") == "times")
     return keep or timed or not all(map(_is_own, found))
 
 

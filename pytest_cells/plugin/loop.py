@@ -19,14 +19,16 @@ from pytest_cells.plugin.reports import attach, carry
 class Loop:
     """One session's items on their way, in any process that runs cells."""
 
-    _ours: bool = False
+    _ours = False
     """Whether the loop over all items is ours, so that nobody else is asked about a cell that is cached."""
+    _plainly = True
+    """Whether facts are JSON-ready on each report, since somebody else may look at it."""
 
     def run(self, session: pytest.Session) -> bool:
         """Run all items as pytest's own loop does, but for cached cells; tell whether that was done."""
         if session.testsfailed or not compat.leaves_loop_to_us(session.config):
             return False
-        self._ours = True
+        self._ours, self._plainly = True, compat.looks_back(session.config)
         for at, item in enumerate(session.items):
             nextitem = session.items[at + 1] if at + 1 < len(session.items) else None
             if not self.report_hit(item, nextitem):
@@ -62,7 +64,7 @@ class Loop:
         if phases:
             _report(item, _phase("setup"))
         report = compat.report_of_passed(item, start, duration)
-        carry(report, facts, nodeid, plainly=phases or not self._ours)
+        carry(report, facts, nodeid, plainly=phases or self._plainly)
         hooks.pytest_runtest_logreport(report=report)
         if phases or nextitem.parent is not file:
             left = _phase("teardown", lambda: leave(item, nextitem))

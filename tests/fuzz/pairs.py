@@ -3871,6 +3871,114 @@ CHOSEN = (
         rerun=[0],
         cached=[3],
     ),
+    *(
+        edit(
+            f"what a file decides in a module: {name}",
+            ["import mod", told],
+            files={"mod.py": text, "w.txt": before},
+            changed={"w.txt": after},
+            rerun=[0, 1],
+        )
+        for name, text, before, after, told in (
+            (
+                "members of an enumeration",
+                "from enum import Enum\nC = Enum('C', open('w.txt').read().split())\n",
+                "A B",
+                "A C",
+                "print(list(mod.C))",
+            ),
+            (
+                "pattern",
+                "import re\nmatch = re.compile(open('w.txt').read()).match\n",
+                "a",
+                "b",
+                "print(mod.match('b'))",
+            ),
+            ("default", "def f(k=int(open('w.txt').read())): return k\n", "1", "5", "print(mod.f())"),
+            (
+                "base",
+                (
+                    "class One:\n    def r(self): return 1\nclass Five:\n    def r(self): return 5\n"
+                    "class Impl({'1': One, '5': Five}[open('w.txt').read()]): pass\n"
+                ),
+                "1",
+                "5",
+                "print(mod.Impl().r())",
+            ),
+        )
+    ),
+    *(
+        edit(
+            f"what a module's name stands for: {name}",
+            ["import mod", before, told],
+            {1: after},
+            files={"mod.py": text, "la/one.py": "def f(): return 'a'\n", "lb/one.py": "def f(): return 'b'\n"},
+            rerun=[1, 2],
+            cached=[0],
+        )
+        for name, text, before, after, told in (
+            (
+                "default of a function",
+                "f = None\ndef choose(k):\n    global f\n    def f(k=k): return k\n",
+                "mod.choose(1)",
+                "mod.choose(5)",
+                "print(mod.f())",
+            ),
+            (
+                "method of a pattern",
+                "import re\nfind = None\ndef choose(k):\n    global find\n    find = re.compile(k).findall\n",
+                "mod.choose('a')",
+                "mod.choose('b')",
+                "print(mod.find('abab'))",
+            ),
+            (
+                "method of a generator",
+                "import random\ndraw = random.Random(3).random\n",
+                "n = 0",
+                "y = mod.draw()",
+                "print(mod.draw())",
+            ),
+            (
+                "module of another file",
+                (
+                    "import importlib.util\nbe = None\ndef choose(path):\n    global be\n"
+                    "    spec = importlib.util.spec_from_file_location('plug', path)\n"
+                    "    be = importlib.util.module_from_spec(spec)\n    spec.loader.exec_module(be)\n"
+                ),
+                "mod.choose('la/one.py')",
+                "mod.choose('lb/one.py')",
+                "print(mod.be.f())",
+            ),
+            (
+                "object of a class called Logger",
+                (
+                    "class Logger:\n    def __init__(self): self.lines = []\n    def log(self, s): self.lines.append(s)\n"
+                    "LOG = Logger()\n"
+                ),
+                "n = 0",
+                "mod.LOG.log('five')",
+                "print(mod.LOG.lines)",
+            ),
+        )
+    ),
+    edit(
+        "module that sets a generator when it is loaded",
+        ["n = 0", "import random\nrandom.seed(7); import mod; x = random.random()", "print(x)"],
+        {0: "import mod"},
+        files={"mod.py": "import random\nrandom.seed(5)\n"},
+        rerun=[0, 1, 2],
+    ),
+    edit(
+        "odd objects in a module",
+        ["import mod", "n = 0", "print(mod.f())"],
+        {1: "n = 5"},
+        files={
+            "mod.py": "import functools\nclass Logger:\n    pass\nLOG = Logger()\n@functools.lru_cache\ndef g(): return 1\n"
+            "del g.__wrapped__\nVec = list[int]\ndef f(): return 1\n"
+        },
+        rerun=[1],
+        cached=[0, 2],
+    ),
 )
 """Modules of the project of which something else is bound, or loaded, than their text says at first sight."""
 ON_A_NAME = (
@@ -3923,6 +4031,7 @@ HISTORY_NAMES = (
                 "report -v",
             ),
             ("macro", ["a = 1", "print(a)", "%macro -q m 2"], "a = 5", "m"),
+            ("below an empty line", ["x = 1"], "y = 5", "\nwho"),
         )
     ),
     edit(

@@ -1405,7 +1405,11 @@ CODE = (
                 "for name in own} | lookups.take_missing())",
                 'for name in own if name not in record["modules"]} | lookups.take_missing())',
             ),
-            Change("own.py", "            found[name + BINDINGS] = self._kept(name, repr(bound))", "            pass"),
+            Change(
+                "own.py",
+                "            found[name + BINDINGS] = bindings.of(name, module.__dict__, _OF_MODULES)",
+                "            pass",
+            ),
         ),
         ("module loaded above: set", "module loaded above: replaced", "module loaded above: through another"),
     ),
@@ -1414,7 +1418,7 @@ CODE = (
         "Variables of the project's modules",
         "digests of their values, as ``module:variable``",
         MADE_ANEW,
-        (Change("tracer.py", "        bound.update(self._modules.state(self._digest_of_code, self._project))\n", ""),),
+        (Change("tracer.py", "        bound.update(self._modules.state(self._bindings))\n", ""),),
         ("state of a module by its function", "rebound in a module"),
     ),
     Rule(
@@ -2031,7 +2035,7 @@ KEPT = (
         "Which function, class or module each variable of a module stands for, and from which file the module is",
         "a digest of the modules' variables (``var:NAME:()``), with code, bases of names and members of classes",
         "code that cannot be written counts by its name",
-        (Change("own.py", "                        bound.append((variable, told))", "                        pass"),),
+        (Change("bindings.py", "if (told := self._told_safely(name, variable, value)) is not None", "if False"),),
         (
             "what a module's name stands for: function",
             "what a module's name stands for: builtin",
@@ -2054,7 +2058,7 @@ KEPT = (
         "Single lines that IPython takes for a magic or macro",
         "what IPython makes of them",
         "they count as the Python that they are",
-        (Change("tracer.py", "if len(source.splitlines()) == 1:", "if False:"),),
+        (Change("tracer.py", "if len(source.strip().splitlines()) == 1:", "if False:"),),
         ("magic without its sign: whos", "magic without its sign: that is a sum"),
     ),
     Rule(

@@ -157,6 +157,28 @@ def test_loop_is_left_where_others_take_part(cells_project, who):
     assert ("around cell-2" in result.stdout) == (who == "protocol of another folder")
 
 
+def test_facts_are_plain_where_somebody_looks_back(cells_project):
+    """A hook at the session's end finds the same on all reports of cached cells."""
+    cells_project.file(
+        "conftest.py",
+        "def pytest_sessionfinish(session):\n"
+        "    reports = session.config.pluginmanager.get_plugin('terminalreporter').stats['cached']\n"
+        "    print('FOUND', [report.cells['result']['status'] for report in reports])\n",
+    )
+    cells_project.notebook(NB, *CELLS)
+    cells_project.path.joinpath("conftest.py").rename(cells_project.path / "later.py")
+    cells_project.run(*ALONE)
+    cells_project.path.joinpath("later.py").rename(cells_project.path / "conftest.py")
+    assert "FOUND ['cached', 'cached', 'cached', 'cached']" in cells_project.run(*ALONE, "-s").stdout
+
+
+def test_without_a_terminal(cells_project):
+    """Nothing is shown, and nothing is lost."""
+    cells_project.notebook(NB, *CELLS)
+    for status in ("ok", "cached", "cached"):
+        assert [status] * 4 == cells_project.run(*ALONE, "-p", "no:terminal").statuses(NB)
+
+
 def test_loop_ends_early(cells_project):
     """A first failure ends the session under -x, between two cached notebooks too; so does whoever asks to stop."""
     cells_project.notebook("a.ipynb", *CELLS)
