@@ -64,7 +64,11 @@ def decide(
     wanted = frozenset(inputs)
     nearest: list[str] | None = None
     for trace in candidates:
-        differing = [name for name in trace.inputs if not _is_as_then(name, trace, state.version(name))]
+        differing = [
+            name
+            for name, version in trace.inputs.items()
+            if version != (now := state.version(name)) and not _is_loaded_alike(name, trace, now)
+        ]
         differing += wanted - trace.inputs.keys()
         if not differing:
             return Hit(trace)
@@ -76,15 +80,14 @@ def decide(
     return Run("changed: " + ", ".join(told))
 
 
-def _is_as_then(name: str, trace: Trace, now: Version) -> bool:
-    """Tell whether an input has a Version that it had, or one that makes no difference.
+def _is_loaded_alike(name: str, trace: Trace, now: Version) -> bool:
+    """Tell whether an input has another Version than it had, but one that makes no difference.
 
     A cell that was the first to load a module of the project may find it loaded, if it is what the cell made of it, and
     loading it cannot have set a generator, a setting or a variable of the environment, which it would not do again.
     """
-    then = trace.inputs[name]
-    loaded = then == ABSENT and name.endswith(BINDINGS) and now == trace.writes.get(name)
-    return now == then or (loaded and all(key.startswith(("var:", "loaded:")) for key in trace.writes))
+    loaded = name.endswith(BINDINGS) and trace.inputs[name] == ABSENT and now == trace.writes.get(name)
+    return loaded and all(key.startswith(("var:", "loaded:")) for key in trace.writes)
 
 
 def worth_telling(changed: Collection[str]) -> list[str]:

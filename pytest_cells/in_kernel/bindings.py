@@ -31,15 +31,14 @@ class Bindings:
         self._digest, self._project = digest, project
         self._last: dict[str, tuple[Any, str]] = {}
 
-    def of(self, name: str, variables: "dict[str, Any]", given: "frozenset[str]") -> str:
-        """Return the digest of a module's variables but for those `given` by Python, the same one while equal."""
+    def of(self, name: str, file: Any, variables: "dict[str, Any]") -> str:
+        """Return the digest of a module's file and its own variables, the same object while that is equal."""
         bound = [
             (variable, told)
-            for variable, value in list(variables.items())
-            if type(variable) is str and variable not in given
+            for variable, value in variables.items()
             if (told := self._told_safely(name, variable, value)) is not None
         ]
-        place = self._place(variables)
+        place = self._place(file)
         last = self._last.get(name)
         if last is None or last[0] != (place, bound):
             text = repr((place, self._written(bound))).encode("utf-8", "surrogatepass")
@@ -47,8 +46,8 @@ class Bindings:
             self._last[name] = last = (place, bound), found if last is None or last[1] != found else last[1]
         return last[1]
 
-    def _place(self, variables: "dict[str, Any]") -> str:
-        path = text_of(variables.get("__file__"))
+    def _place(self, file: Any) -> str:
+        path = text_of(file)
         return path[len(self._project) :] if path.startswith(self._project) else path
 
     def _written(self, part: Any) -> Any:
@@ -73,7 +72,11 @@ class Bindings:
         kind = type(value)
         if kind is types.ModuleType:
             found = text_of(value.__dict__.get("__name__"))
-            return None if found == "%s.%s" % (name, variable) else ("module", found, self._place(value.__dict__))
+            return (
+                None
+                if found == "%s.%s" % (name, variable)
+                else ("module", found, self._place(value.__dict__.get("__file__")))
+            )
         if is_still(kind):
             if name_of(kind) == "Pattern":
                 return "pattern", repr(value.pattern), value.flags

@@ -22,7 +22,7 @@ from .classes import (
     name_of,
     qualname_of,
 )
-from .own_code import Cached, OwnCode, inside, is_used
+from .own_code import Cached, OwnCode, inside, is_class, is_used
 from .tokens import (
     BUILTIN,
     BY_NAME,
@@ -56,7 +56,7 @@ def by_name(walk: Any, item: Any, module: Any, path: Any) -> "bytes | None":
         if members is None or step not in members:
             return None
         found = members[step]
-        members = members_of(found) if within(type, mro_of(type(found))) else None
+        members = members_of(found) if is_class(found) else None
     if found is not item:
         return None
     walk.part.packages.add(module.partition(".")[0])
@@ -87,12 +87,12 @@ def cut_inside(walk: Any, item: Any, path: Any) -> "str | None":
     if HISTORY_NAME.match(steps[0]):
         return None
     found = walk.namespace.get(steps[0])
-    if not within(type, mro_of(type(found))) or name_of(found) != steps[0]:
+    if not is_class(found) or name_of(found) != steps[0]:
         return None
     if steps[0] == walk.names[walk.number] and not walk.depth:
         return None
     for step in steps[1:]:
-        if not within(type, mro_of(type(found))):
+        if not is_class(found):
             return None
         found = members_of(found).get(step)
         if type(found) is staticmethod or type(found) is classmethod:

@@ -31,7 +31,8 @@ class Handing:
         """To what; the names that are handed over; the names in functions that have none of their own."""
 
 
-def _find(source: str) -> "list[Handing]":
+def handings(source: str) -> "list[Handing]":
+    """Return where, in a source that is Python, code may be handed over."""
     found = []
     for path, parts, defined in _places(ast.parse(source)):
         names, inner = defined | _named(parts), _in_lambdas(parts)
@@ -46,10 +47,11 @@ def _places(tree: ast.AST) -> "Iterator[tuple[tuple[str, ...], list[ast.AST], fr
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             given: list[ast.AST] = [*node.args, *(keyword.value for keyword in node.keywords)]
-            if dotted(node.func)[-1:] and dotted(node.func)[-1] in _ATTRIBUTE and node.args:
+            path = dotted(node.func)
+            if path and path[-1] in _ATTRIBUTE and node.args:
                 yield (reading.STORE, *dotted(node.args[0]), "?"), given[1:], nothing
             else:
-                yield dotted(node.func), given, nothing
+                yield path, given, nothing
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             for decorator in node.decorator_list:
                 yield dotted(decorator), [], frozenset({node.name})
@@ -64,8 +66,7 @@ def _named(parts: "list[ast.AST]") -> "frozenset[str]":
 
 
 def _in_lambdas(parts: "list[ast.AST]") -> "frozenset[str]":
-    lambdas = [node for part in parts for node in ast.walk(part) if isinstance(node, ast.Lambda)]
-    return _named(list(lambdas))
+    return _named([node for part in parts for node in ast.walk(part) if isinstance(node, ast.Lambda)])
 
 
 class Handed:
@@ -74,11 +75,6 @@ class Handed:
     def __init__(self, namespace: "dict[str, Any]", calls: Any, own: "dict[str, Any]") -> None:
         self._namespace, self._calls, self._own = namespace, calls, own
         self.names: set[str] = set()
-
-    @staticmethod
-    def places(source: str) -> "list[Handing]":
-        """Return where, in a source that is Python, code may be handed over."""
-        return _find(source)
 
     def note(self, found: "list[Handing]", components: "dict[str, Any]") -> None:
         """Note what a cell that has just run may have handed over to a library."""

@@ -118,10 +118,12 @@ class OwnModules:
         for name, module in self.names.items():
             if sys.modules.get(name) is not module:
                 continue
-            for variable, value in list(module.__dict__.items()):
-                if type(variable) is str and variable not in _OF_MODULES and self._is_state(name, value):
+            there = list(module.__dict__.items())
+            variables = {key: value for key, value in there if type(key) is str and key not in _OF_MODULES}
+            for variable, value in variables.items():
+                if self._is_state(name, value):
                     found["%s:%s" % (name, variable)] = value
-            found[name + BINDINGS] = bindings.of(name, module.__dict__, _OF_MODULES)
+            found[name + BINDINGS] = bindings.of(name, module.__dict__.get("__file__"), variables)
         return found
 
     def _is_state(self, name: str, value: Any) -> bool:

@@ -92,7 +92,7 @@ def _of_class(kind: Any, key: Any, member: Any) -> Any:
         member = member.__func__
     if type(member) is functools.cached_property:
         member = member.func
-    if isinstance(member, type):
+    if is_class(member):
         nested = qualname_of(member).startswith("%s." % qualname_of(kind))
         return OwnCode(member) if nested and member is not kind and holds(member) else None
     if is_code(member):
@@ -103,7 +103,7 @@ def _of_class(kind: Any, key: Any, member: Any) -> Any:
 
 
 def _is_held(part: Any) -> bool:
-    return is_code(part) and not isinstance(part, type) and holds(part)
+    return is_code(part) and not is_class(part) and holds(part)
 
 
 def is_enum(kind: Any) -> bool:

@@ -24,7 +24,7 @@ from .codes import UnknownConstant
 from .effects import Effects
 from .files import installed_folders
 from .fingerprints import Walker
-from .handed import Handed
+from .handed import Handed, handings
 from .libraries import Libraries
 from .lookups import lookups
 from .own import Executed, OwnModules
@@ -345,7 +345,7 @@ class Tracer:
                     found = reading.analyse(text)
             self._analysed[source] = found
             if found is not None and self._handed is not None:
-                found.handings = self._handed.places(text)
+                found.handings = handings(text)
         return self._analysed[source]
 
     def _bound(self) -> "dict[str, Any]":

@@ -142,7 +142,7 @@ def acts_between(hooks: Any) -> bool:
     """Tell whether somebody else's code runs between two items that are reported without pytest's runner."""
     names = ("runtest_protocol", "runtest_logstart", "runtest_logreport", "runtest_logfinish", "report_teststatus")
     found = _implementations(hooks, *names)
-    return not all(_is_own(impl) or impl.function.__module__.startswith("xdist.") for impl in found)
+    return not all(map(_is_own_or_xdists, found))
 
 
 def leaves_loop_to_us(config: pytest.Config) -> bool:
@@ -156,7 +156,7 @@ def leaves_loop_to_us(config: pytest.Config) -> bool:
 def looks_back(config: pytest.Config) -> bool:
     """Tell whether somebody may look at the session's reports at its end."""
     found = _implementations(config.hook, "sessionfinish", "terminal_summary", "unconfigure")
-    return not all(_is_own(impl) or impl.function.__module__.startswith("xdist.") for impl in found)
+    return not all(map(_is_own_or_xdists, found))
 
 
 def wants_phases(hooks: Any, config: pytest.Config) -> bool:
@@ -175,6 +175,10 @@ def _implementations(hooks: Any, *names: str) -> list[Any]:
 
 def _is_own(impl: Any) -> bool:
     return bool(impl.function.__module__.startswith(_OWN))
+
+
+def _is_own_or_xdists(impl: Any) -> bool:
+    return _is_own(impl) or bool(impl.function.__module__.startswith("xdist."))
 
 
 def _wraps(impl: Any) -> bool:

@@ -82,6 +82,11 @@ class CellFile(pytest.Module):
             self.config.stash[SESSION].expect(self.notebook)
         return self.items
 
+    @property
+    def ihook(self) -> Any:
+        """The hooks that act on the notebook's folder."""
+        return super().ihook if self.hooks is None else self.hooks
+
     @cached_property
     def shown(self) -> str:
         """What reports call the file."""
@@ -100,8 +105,7 @@ class CellFile(pytest.Module):
     @cached_property
     def run(self) -> NotebookRun:
         """The run of the notebook, with the hooks that act on its folder; asked when all conftests are known."""
-        hooks = self.ihook if self.hooks is None else self.hooks
-        return self.config.stash[SESSION].open(self.notebook, hooks, self.marks)
+        return self.config.stash[SESSION].open(self.notebook, self.ihook, self.marks)
 
     def marks(self) -> Marks:
         """Return what marks say of all cells, also of those that were not selected."""
@@ -136,7 +140,7 @@ class CellItem(pytest.Item):
     @property
     def ihook(self) -> Any:
         """The hooks that act on the notebook's folder."""
-        return super().ihook if self.parent.hooks is None else self.parent.hooks
+        return self.parent.ihook
 
     @property
     def run(self) -> NotebookRun:

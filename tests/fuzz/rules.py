@@ -1407,7 +1407,7 @@ CODE = (
             ),
             Change(
                 "own.py",
-                "            found[name + BINDINGS] = bindings.of(name, module.__dict__, _OF_MODULES)",
+                '            found[name + BINDINGS] = bindings.of(name, module.__dict__.get("__file__"), variables)',
                 "            pass",
             ),
         ),

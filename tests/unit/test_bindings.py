@@ -43,15 +43,15 @@ def code_digest(code: types.CodeType) -> bytes:
 
 def made(source: str, *more: str) -> dict[str, Any]:
     """Return the variables of a module."""
-    variables: dict[str, Any] = {"__name__": "mod", "__file__": "/project/mod.py"}
+    variables: dict[str, Any] = {"__name__": "mod"}
     for part in (source, *more):
         exec(part, variables)
-    return variables
+    return {name: value for name, value in variables.items() if name not in ("__name__", "__builtins__")}
 
 
-def digest(variables: dict[str, Any], project: str = "/project") -> str:
+def digest(variables: dict[str, Any], file: str = "/project/mod.py", project: str = "/project") -> str:
     """Return the digest of a module's variables."""
-    return Bindings(code_digest, project).of("mod", variables, frozenset({"__name__", "__file__", "__builtins__"}))
+    return Bindings(code_digest, project).of("mod", file, variables)
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
@@ -66,8 +66,8 @@ def test_what_does_not_count() -> None:
     assert digest(made(BEFORE)) == digest(made(BEFORE, "count = [1]"))
     again = made(BEFORE, "f = slow\ndel slow\nslow = f\ndel f")
     assert digest(made(BEFORE)) == digest(again)
-    assert digest({**again, "__file__": "/elsewhere/mod.py"}, "/elsewhere") == digest(again)
-    assert digest({**again, "__file__": "/project/lib/mod.py"}) != digest(again)
+    assert digest(again, "/elsewhere/mod.py", "/elsewhere") == digest(again)
+    assert digest(again, "/project/lib/mod.py") != digest(again)
 
 
 def test_code_is_looked_into_once() -> None:
@@ -75,9 +75,9 @@ def test_code_is_looked_into_once() -> None:
     asked = []
     bindings = Bindings(lambda code: asked.append(code) or code_digest(code), "/project")
     variables = made(BEFORE)
-    first = bindings.of("mod", variables, frozenset())
+    first = bindings.of("mod", None, variables)
     count = len(asked)
-    assert first is bindings.of("mod", variables, frozenset())
+    assert first is bindings.of("mod", None, variables)
     assert count == len(asked) > 0
 
 
