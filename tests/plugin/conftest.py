@@ -1,4 +1,8 @@
-"""Everything here runs pytest in a folder of its own, and leaves nothing behind."""
+"""Everything here runs pytest in a folder of its own, and leaves nothing behind.
+
+Ask for an optional library by `find_spec`: `pytester` takes what a test imports out of `sys.modules` again, and numpy
+cannot be imported twice into one process (pytest-randomly imports it).
+"""
 
 import pytest
 

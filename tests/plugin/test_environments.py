@@ -171,9 +171,9 @@ def test_damaged_description(install, run, cells_project):
     assert [("ok", "changed: the Python environment")] == told
 
 
+@pytest.mark.skipif(find_spec("matplotlib") is None, reason="needs matplotlib")
 def test_settings_of_matplotlib_in_a_folder(cells_project):
     """A kernel whose folder has a `matplotlibrc` reads it, also where the fork server has preloaded matplotlib."""
-    pytest.importorskip("matplotlib")
     cells_project.file("pytest.ini", "[pytest]\ncells_preload = matplotlib\n")
     cells_project.file("sub/matplotlibrc", "lines.linewidth: 3\n")
     source = "import matplotlib\nassert matplotlib.rcParams['lines.linewidth'] == {}"

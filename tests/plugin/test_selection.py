@@ -1,5 +1,7 @@
 """Selecting, ordering and stopping, as a user of pytest expects it."""
 
+from importlib.util import find_spec
+
 import pytest
 
 from pytest_cells.testing import code
@@ -133,18 +135,18 @@ def test_reordered_items(cells_project):
     assert 2 == result.kernels
 
 
+@pytest.mark.skipif(find_spec("pytest_randomly") is None, reason="needs pytest-randomly")
 def test_pytest_randomly(cells_project):
     """With pytest-randomly at work the cells of a notebook stay in order."""
-    pytest.importorskip("pytest_randomly")
     for name in ("a", "b", "c"):
         cells_project.notebook(f"{name}.ipynb", "x = 0", "x += 1", "assert x == 1")
     result = cells_project.pytester.runpytest_subprocess("--cells", "-p", "randomly", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=9)
 
 
+@pytest.mark.skipif(find_spec("pytest_rerunfailures") is None, reason="needs pytest-rerunfailures")
 def test_a_cell_again(cells_project):
     """A cell that is executed again (pytest-rerunfailures) starts from a fresh kernel."""
-    pytest.importorskip("pytest_rerunfailures")
     flaky = "import pathlib\nn = pathlib.Path('n')\nn.write_text(n.read_text() + '+' if n.exists() else '+')\n"
     cells_project.notebook(NB, "x = 1", flaky + "x += 1\nassert x == 2 and len(n.read_text()) > 1")
     result = cells_project.run("--reruns=1", "-p", "rerunfailures")
