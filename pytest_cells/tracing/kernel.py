@@ -144,7 +144,7 @@ class TracedKernel(LiveKernel):
     def _way(self, cell: Cell) -> Way | None:
         """Return how to bring back what the cell may touch, or None where all above must be executed."""
         assert self._runner is not None
-        if self._whole and self._position == cell.index:
+        if self._whole and not self._misses(cell):
             return Way((), frozenset())
         barrier = self._traces.last_barrier(cell.index)
         first = self._position
@@ -220,9 +220,12 @@ class TracedKernel(LiveKernel):
             self._skip_to(cell)
             self._set_slots(cell)
 
+    def _misses(self, cell: Cell) -> bool:
+        """Tell whether there is something to execute between the kernel's position and a cell."""
+        return any(map(self._counts, self._notebook.cells[self._position : cell.index]))
+
     def _skip_to(self, cell: Cell) -> None:
-        between = range(self._position, cell.index)
-        if any(index not in self._traces.skipped for index in between):
+        if self._misses(cell):
             self._whole = False
         self._position = max(self._position, cell.index)
 
@@ -472,6 +475,7 @@ class TracedKernel(LiveKernel):
         return self._watched
 
     def _counts(self, cell: Cell) -> bool:
+        """Tell whether a cell is executed in a plain run: blank ones leave nothing behind, as skipped ones."""
         return cell.index not in self._traces.skipped and not cell.blank
 
     def _snapshots(self, record: Record) -> tuple[Snapshot, ...]:

@@ -49,6 +49,13 @@ def test_comments_and_blank_lines_at_the_end(statuses):
     assert 0 == statuses.result.report.kernels.started
 
 
+@pytest.mark.parametrize("nothing", ["", code("x = 0", tags=["skip-execution"]), "# cells: skip\nx = 0"])
+def test_cells_that_execute_nothing(statuses, nothing):
+    """What is blank or skipped brings nothing back to a kernel that lacks nothing, so no other one is started."""
+    statuses("x = 1", nothing, "import json\njson.X = x", "assert x == 1")
+    assert 1 == statuses.result.report.kernels.started
+
+
 def test_state_comes_back_without_what_is_not_needed(statuses):
     """An edited cell finds what it needs, and slow cells that it does not need are not executed again."""
     cells = ["a = [1, 2]", "b = a", "import os\nloud = os.environ.get('NONE')", "b.append(3)", "assert a == [1, 2, 3]"]
