@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -54,6 +54,8 @@ class Marks:
     skipped: frozenset[int] = frozenset()
     expected: frozenset[int] = frozenset()
     """Cells that are expected to fail."""
+    selected: Callable[[], Collection[int]] | None = None
+    """Tells which cells are going to be run; None where nobody says, and all may be."""
 
 
 @dataclass
@@ -173,6 +175,7 @@ class NotebookRun:
             found = TraceWalk(
                 self.notebook, self._inputs, self._identity, name, self._material, rootdir, self.session.files
             )
+            found.selected = self._marks.selected
             traced = TracedKernel(
                 executor,
                 self.notebook,

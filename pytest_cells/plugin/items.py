@@ -114,7 +114,13 @@ class CellFile(pytest.Module):
         return Marks(
             frozenset(item.cell.index for item in marked if compat.is_skipped(item)),
             frozenset(item.cell.index for item in marked if compat.is_expected_to_fail(item)),
+            self._selected,
         )
+
+    def _selected(self) -> frozenset[int]:
+        """Return which cells the session is going to run."""
+        items = (item for item in self.session.items if item.parent is self)
+        return frozenset(item.cell.index for item in items if isinstance(item, CellItem))
 
 
 class CellItem(pytest.Item):

@@ -35,10 +35,14 @@ from pytest_cells.tracing.record import (
 )
 from pytest_cells.tracing.seal import Sealer
 from pytest_cells.tracing.walk import Step, TraceWalk
-from pytest_cells.tracing.way import Replay, Restore, Way, find_way, reachable, states_of_modules
+from pytest_cells.tracing.way import Below, Replay, Restore, Way, find_way, needed_below, reachable, states_of_modules
 
 SNAPSHOT_S = 0.2
 """A cell that took longer than this may leave snapshots of what it made."""
+LITTLE_MS = 500.0
+"""What cells below an edited one will probably need is brought back with the rest where that takes no longer."""
+LOADED_BYTES_PER_MS = 500_000
+"""How fast snapshots are loaded, about."""
 UNOBSERVED = "the agent could not observe it"
 
 
@@ -79,6 +83,10 @@ class TracedKernel(LiveKernel):
         """Whether traces of this notebook led astray: from then on all cells above are executed."""
         self._on_the_way = False
         """Whether cells are executed only to bring state back."""
+        self._brought_back_ms = 0.0
+        """How long what was executed again to bring state back took when it was executed first."""
+        self._below: dict[int, Below] = {}
+        """What is known of cells that were not decided yet when that was asked for."""
         self._held: dict[str, Version] = {}
         """What each name is worth in this kernel, where it has been brought back or written."""
         self._slots: dict[str, Version] = {}
@@ -118,6 +126,8 @@ class TracedKernel(LiveKernel):
             self.drop()
             self._start()
             way = self._way(cell)
+            if way is not None and not self._pays(way, cell):
+                way = None
         while way is not None:
             try:
                 self._go(way, cell)
@@ -132,6 +142,24 @@ class TracedKernel(LiveKernel):
             else:
                 return
         self._execute_all_above(cell)
+
+    def _pays(self, way: Way, cell: Cell) -> bool:
+        """Tell whether one more kernel that lacks something costs less, with those before it, than one that has all.
+
+        So bringing back state for a notebook takes at most about twice as long as executing all of it does.
+        """
+        above = filter(self._counts, self._notebook.cells[: cell.index])
+        return self._brought_back_ms + self._costs_ms(way) < sum(self._took_ms(other.index) for other in above)
+
+    def _costs_ms(self, way: Way) -> float:
+        """Return about how long it takes to bring back state."""
+        anew = sum(self._took_ms(action.index) for action in way.actions if isinstance(action, Replay))
+        loaded = [kept.size for action in way.actions if isinstance(action, Restore) for kept in action.snapshots]
+        return anew + sum(loaded) / LOADED_BYTES_PER_MS
+
+    def _took_ms(self, index: int) -> float:
+        step = self._traces.steps.get(index)
+        return step.trace.duration_ms if step is not None else 0.0
 
     def _execute_all_above(self, cell: Cell) -> None:
         """Bring the kernel to the cell as a plain run would."""
@@ -157,11 +185,20 @@ class TracedKernel(LiveKernel):
         told = self._request("names_of", source=cell.source)
         if told is None or told.get("any"):
             return None
+        below = self._cells_below(cell)
+        way = self._way_to(cell, told, first, needed_below(below, edits_matter=False))
+        if way is None:
+            return self._way_to(cell, told, first, set())
+        longer = self._way_to(cell, told, first, needed_below(below, edits_matter=True))
+        return longer if longer is not None and self._costs_ms(longer) - self._costs_ms(way) < LITTLE_MS else way
+
+    def _way_to(self, cell: Cell, told: Json, first: int, more: set[str]) -> Way | None:
+        """Return how to bring back, from a position on, what the agent told that the cell may touch, and some more."""
         versions = self._traces.versions(cell.index)
         uses = self._uses(cell)
         dropped = [name for name in told.get("overwritten", []) if finalizes(versions.get(f"var:{name}", ABSENT))]
         modules = states_of_modules(versions, told.get("imports", []))
-        needed = reachable([*told.get("names", []), *dropped, *modules], uses, versions)
+        needed = reachable([*told.get("names", []), *dropped, *modules, *more], uses, versions)
         traces = {
             index: self._traces.steps[index].trace for index in range(first, cell.index) if index in self._traces.steps
         }
@@ -171,6 +208,29 @@ class TracedKernel(LiveKernel):
             return way
         prefix = tuple(Replay(index) for index in range(self._position, first) if index not in self._traces.skipped)
         return Way(prefix + way.actions, way.needed)
+
+    def _cells_below(self, cell: Cell) -> list[Below]:
+        """Return what is known of a cell and those below it that may be executed after it."""
+        selected = self._traces.selected() if self._traces.selected is not None else None
+        below = []
+        for other in filter(self._counts, self._notebook.cells[cell.index :]):
+            known = self._known_of(other)
+            wanted = selected is None or other.index in selected
+            below.append(known if wanted else Below(frozenset(), known.writes))
+        return below
+
+    def _known_of(self, cell: Cell) -> Below:
+        """Return what a cell did when it was last executed, or else what its source says that it reads."""
+        if cell.index not in self._below:
+            assert self._store is not None
+            trace = next(self._store.candidates(self._traces.lookup(cell), "", []), None)
+            if trace is not None:
+                self._below[cell.index] = Below.of(trace)
+            else:
+                told = self._request("names_of", source=cell.source) or {}
+                reads, writes = frozenset(told.get("names", ())), frozenset(told.get("overwritten", ()))
+                self._below[cell.index] = Below(reads, writes, edited=True)
+        return self._below[cell.index]
 
     def _uses(self, cell: Cell) -> dict[str, list[str]]:
         """Return, by name, the names that code in its value may touch before a cell."""
@@ -212,6 +272,7 @@ class TracedKernel(LiveKernel):
                         self._load(snapshot, self._traces.steps[action.index].trace)
                 else:
                     self._set_slots(above)
+                    self._brought_back_ms += self._took_ms(above.index)
                     self._replay(above)
                     self._position = above.index + 1
         finally:

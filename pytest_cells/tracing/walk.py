@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -66,6 +66,8 @@ class TraceWalk:
     files: Versions
     skipped: set[int] = field(default_factory=set)
     """Cells that are not run, and so not replayed either."""
+    selected: Callable[[], Collection[int]] | None = None
+    """Which cells are going to be run for their own sake; None where nobody says, and all may be."""
     steps: dict[int, Step] = field(default_factory=dict)
     _states: dict[int, dict[str, Version]] = field(default_factory=dict)
 

@@ -38,6 +38,27 @@ class Way:
     """The names that will be as they were, beside those that the kernel holds."""
 
 
+@dataclass(frozen=True)
+class Below:
+    """What a cell that is not decided yet is known to do."""
+
+    reads: frozenset[str]
+    writes: frozenset[str] = frozenset()
+    edited: bool = False
+    """Whether nothing is stored of it, so that it is going to be executed, and may well give something else."""
+    volatile: bool = False
+    """Whether it is executed in every run."""
+
+    @classmethod
+    def of(cls, trace: Trace) -> Below:
+        """Return what a cell did when it was executed last."""
+        return cls(_variables(trace.inputs), _variables(trace.writes), volatile=bool(trace.volatile))
+
+
+def _variables(versions: Mapping[str, Version]) -> frozenset[str]:
+    return frozenset(name[len("var:") :] for name in versions if name.startswith("var:"))
+
+
 def reachable(names: Iterable[str], uses: Mapping[str, Collection[str]], versions: Mapping[str, Version]) -> set[str]:
     """Return the names that code which names some may touch: through functions, and through shared objects."""
     found: set[str] = set()
@@ -59,6 +80,26 @@ def states_of_modules(versions: Mapping[str, Version], imports: Collection[str] 
     found = [name[len("var:") :] for name in versions if name.startswith("var:") and ":" in name[len("var:") :]]
     asked = imports is None or any(name.partition(":")[0].partition(".")[0] in imports for name in found)
     return found if asked else []
+
+
+def needed_below(cells: Iterable[Below], *, edits_matter: bool) -> set[str]:
+    """Return the names that cells below are going to read, and that none of those between writes first.
+
+    `cells` are the one that is about to be executed and those below it, in order. They are executed where they were
+    edited, in every run, or because they read what cells of the latter kind write; with `edits_matter` also what edited
+    cells write. A kernel that was not given what they need would soon be given up for another.
+    """
+    needed: set[str] = set()
+    written: set[str] = set()
+    moving: set[str] = set()
+    for cell in cells:
+        reads_what_moves = not moving.isdisjoint(cell.reads)
+        if cell.edited or cell.volatile or reads_what_moves:
+            needed |= cell.reads - written
+        if cell.volatile or reads_what_moves or (cell.edited and edits_matter):
+            moving |= cell.writes
+        written |= cell.writes
+    return needed
 
 
 def find_way(

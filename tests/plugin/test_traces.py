@@ -56,6 +56,40 @@ def test_cells_that_execute_nothing(statuses, nothing):
     assert 1 == statuses.result.report.kernels.started
 
 
+def test_one_kernel_for_cells_that_always_run(statuses):
+    """It is given at once what all of them need, and what is below them."""
+    cells = ["a = 1", "b = 2", "c = 3", "import time\nt = time.time() + a", "d = 4", "print(t + b + d)", "print(c)"]
+    statuses(*cells)
+    assert ["cached"] * 3 + ["ok", "cached", "ok", "cached"] == statuses(*cells)
+    assert 1 == statuses.result.report.kernels.started
+    saved = [bool(statuses.result.cell(NB, index).saved_ms) for index in range(7)]
+    assert [False, False, True, False, False, False, True] == saved
+
+
+def test_one_kernel_for_edited_cells(statuses):
+    """It is given at once what all of those need that are going to be run, and nothing for those that are not."""
+    made = [code("a = 1", id="first"), code("b = 2", id="second")]
+    statuses(*made, code("print(a)", id="third"), code("print(b)", id="fourth"))
+    assert ["cached", "cached", "ok", "ok"] == statuses(
+        *made, code("print(-a)", id="third"), code("print(-b)", id="fourth")
+    )
+    assert 1 == statuses.result.report.kernels.started
+    edited = [*made, code("print(a + 1)", id="third"), code("print(b + 1)", id="fourth")]
+    assert ["skipped", "cached", "ok", "skipped"] == statuses(*edited, arguments=["-k", "second or third"])
+    assert statuses.result.cell(NB, 1).saved_ms
+
+
+def test_one_kernel_for_what_an_edit_reaches(statuses, monkeypatch):
+    """What cells below will probably need is given at once, unless that takes long: an edit may change nothing."""
+    cells = ["b = 2", "a = 1", "print(a + b)"]
+    statuses(*cells)
+    assert ["cached", "ok", "ok"] == statuses("b = 2", "a = 3", "print(a + b)")
+    assert 1 == statuses.result.report.kernels.started
+    monkeypatch.setattr("pytest_cells.tracing.kernel.LITTLE_MS", 0)
+    assert ["cached", "ok", "ok"] == statuses("b = 2", "a = 4", "print(a + b)")
+    assert 2 == statuses.result.report.kernels.started
+
+
 def test_state_comes_back_without_what_is_not_needed(statuses):
     """An edited cell finds what it needs, and slow cells that it does not need are not executed again."""
     cells = ["a = [1, 2]", "b = a", "import os\nloud = os.environ.get('NONE')", "b.append(3)", "assert a == [1, 2, 3]"]

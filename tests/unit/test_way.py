@@ -1,7 +1,7 @@
 """The way to the state that a cell needs."""
 
 from pytest_cells.cache.trace import ABSENT, Snapshot, Trace
-from pytest_cells.tracing.way import Restore, find_way, reachable
+from pytest_cells.tracing.way import Below, Restore, find_way, needed_below, reachable
 
 
 class Line:
@@ -122,3 +122,40 @@ def test_a_module_that_is_as_it_was_loaded():
     assert [("replay", 0)] == line.steps(["helpers", "helpers:()"])
     line = Line(loads, (("helpers", "helpers:()"), {"helpers:()": "2"}))
     assert [("replay", 0), ("replay", 1)] == line.steps(["helpers:()"])
+
+
+def below(reads="", writes="", **more):
+    """Return a cell below, by names of one letter."""
+    return Below(frozenset(reads), frozenset(writes), **more)
+
+
+def needed(*cells, edits_matter=False):
+    """Return what the cells need, as a text."""
+    return "".join(sorted(needed_below(cells, edits_matter=edits_matter)))
+
+
+def test_what_cells_below_need():
+    """Those that run for sure, and those that read what such cells write, are thought of."""
+    volatile = below("a", "t", volatile=True)
+    assert "ab" == needed(volatile, below("tb", "u"), below("c", "d"))
+    assert "abe" == needed(volatile, below("tb", "u"), below("ue"))
+
+
+def test_what_cells_below_an_edited_one_need():
+    """Whether an edited cell gives something else is not known before."""
+    cells = below("a", "t", edited=True), below("b", edited=True), below("tc", "u"), below("ud")
+    assert "ab" == needed(*cells)
+    assert "abcd" == needed(*cells, edits_matter=True)
+
+
+def test_what_cells_below_make_themselves():
+    """What is written between is not yet there, and can be brought back when its turn comes."""
+    assert "a" == needed(below("a", "t", volatile=True), below("", "b"), below("tb", "u"))
+    assert "" == needed(below("a", "b"), below("b", "c"))
+
+
+def test_below_of_a_trace():
+    """A cell that is executed in every run is told by its trace; so are its variables, and those alone."""
+    trace = Trace("1", {"var:x": "1", "path:f": "2"}, {"var:y": "3", "slot:s": "4"})
+    assert below("x", "y") == Below.of(trace)
+    assert Below.of(Trace("1", {}, {}, volatile=("it uses the clock",))).volatile
