@@ -32,10 +32,12 @@ POOLS: dict[str, tuple[str, ...]] = {
     "in": ("hi",),
     "rand": ("w1", "w2"),
     "un": ("u1", "u2"),
+    "hun": ("h1", "h2"),
 }
 """Names by what they hold: `fn` take and give a number, `call` take nothing; `rand` are drawn from the global random
-generators, `un` are never the same twice. `rand` and `un` are immutable and no statement of another pool reads them."""
-PROBED = tuple(name for pool, names in POOLS.items() if pool not in ("rand", "un") for name in names)
+generators, `un` are never the same twice, `hun` are lists that begin with such a number and have no digest. `rand` and
+`un` are immutable, and no statement of another pool reads these three."""
+PROBED = tuple(name for pool, names in POOLS.items() if pool not in ("rand", "un", "hun") for name in names)
 
 
 @dataclass(frozen=True)
@@ -709,6 +711,12 @@ UNSTABLE = _kinds(
     "def stamp():\n    import time\n    return time.time()\n@un = stamp()",
     "print($un)",
     "@un = $un + $K",
+    "import time, threading\n@hun = [time.time_ns(), threading.Lock()]",
+    "import random\n@hun = [random.SystemRandom().random(), (v for v in range(3))]",
+    "import uuid\n@hun = [uuid.uuid4().int, object()]\n@hun.append(iter(@hun))",
+    "print($hun[0])",
+    "$hun[0] += $K",
+    "@un = $hun[0] + $K",
     unstable=True,
 )
 KINDS: tuple[Kind, ...] = (

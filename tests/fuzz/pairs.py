@@ -3055,6 +3055,31 @@ NOTICING = (
         rerun=[0, 1],
     ),
     edit(
+        "chance in a value without a digest",
+        ["import random\ndef gen(v):\n    yield v\ng = gen(random.random())", "x = next(g)", "print(x)"],
+        unstable=[2],
+        rerun=[0, 1, 2],
+        seen_by_chain=False,
+    ),
+    edit(
+        "clock in a value without a digest",
+        ["import time\ndef gen(v):\n    yield v\ng = gen(time.time_ns())", "y = 1", "print(next(g))"],
+        unstable=[2],
+        rerun=[0, 2],
+        cached=[1],
+        seen_by_chain=False,
+    ),
+    edit(
+        "value without a digest of a cell that is never cached",
+        ["def gen(v):\n    yield v", "# cells: cache=off\ng = gen(1)", "print(next(g))"],
+        rerun=[1, 2],
+    ),
+    edit(
+        "barrier that is never cached",
+        ["x = 1", "# cells: cache=off\nexec('y = x')", "print(y)"],
+        rerun=[1, 2],
+    ),
+    edit(
         "clock of a cell above",
         ["import time\nnow = time.time_ns", "print(now())"],
         unstable=[1],

@@ -49,6 +49,16 @@ def test_comments_and_blank_lines_at_the_end(statuses):
     assert 0 == statuses.result.report.kernels.started
 
 
+@pytest.mark.parametrize(
+    "first", ["import time\nt = time.time_ns()", "# cells: cache=off\nt = 1"], ids=["clock", "cache=off"]
+)
+def test_value_without_a_digest_of_a_cell_that_always_runs(statuses, first):
+    """It may be another in every run, and so what reads it is executed; what does not is cached."""
+    cells = [f"{first}\nheld = (v for v in [t])", "assert next(held) != 2", "x = 1"]
+    statuses(*cells)
+    assert ["ok", "ok", "cached"] == statuses(*cells)
+
+
 @pytest.mark.parametrize("nothing", ["", code("x = 0", tags=["skip-execution"]), "# cells: skip\nx = 0"])
 def test_cells_that_execute_nothing(statuses, nothing):
     """What is blank or skipped brings nothing back to a kernel that lacks nothing, so no other one is started."""
