@@ -43,6 +43,11 @@ from .versions import HISTORY_NAME, PRIVATE_BUILTINS
 __builtins__ = PRIVATE_BUILTINS
 
 
+_PLAINLY_COMPILED = "cython_function_or_method"
+COMPILED = frozenset({_PLAINLY_COMPILED, "fused_cython_function"})
+"""What the types of functions are called that Cython has made; each version of it has types of its own."""
+
+
 def by_name(walk: Any, item: Any, module: Any, path: Any) -> "bytes | None":
     """Return the token of what an installed or project module holds under its name; None where it does not."""
     if type(module) is not str or type(path) is not str or module == walk.main or module not in sys.modules:
@@ -185,7 +190,7 @@ def write_cell(walk: Any, item: Any) -> None:
 def write_method(walk: Any, item: Any) -> None:
     """Write a bound method."""
     function = item.__func__
-    if type(function) is types.FunctionType or name_of(type(function)) == "cython_function_or_method":
+    if type(function) is types.FunctionType or name_of(type(function)) == _PLAINLY_COMPILED:
         token = by_name(walk, item, function.__module__, function.__name__)
         if token is not None and walk.is_library(function.__module__):  # as random.randint is
             walk.out.append(token)
@@ -213,9 +218,14 @@ def write_builtin(walk: Any, item: Any) -> None:
 
 
 def write_compiled_function(walk: Any, item: Any) -> None:
-    """Write a function that Cython made: compiled, so that its name tells all."""
+    """Write a function that Cython made: compiled, so that its name tells all.
+
+    Those for several types do not tell for which of them one is, unless it is the one for all that has the name.
+    """
     module, path = item.__module__, item.__qualname__
     token = by_name(walk, item, module, path) or by_name(walk, item, module, item.__name__)
+    if token is None and name_of(type(item)) != _PLAINLY_COMPILED:
+        raise Opaque("a function of Cython for one of several types")
     walk.out.append(token or BUILTIN + _dumps((text_of(module), text_of(path)), 2))
 
 

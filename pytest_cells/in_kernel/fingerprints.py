@@ -695,7 +695,7 @@ class _Walk:
             return self._cached_property
         if names[0] == ("typing", "TypeVar") and sys.version_info >= (3, 12):
             return self._type_variable
-        if names[0][1] == "cython_function_or_method":
+        if names[0][1] in definitions.COMPILED:
             return partial(definitions.write_compiled_function, self)
         if names[0] in SHARED_GENERATORS:
             return self._generator_or(Layout(self, kind, mro).handler())

@@ -23,7 +23,7 @@ from .classes import (
     name_of,
     weakrefoffset_of,
 )
-from .tokens import MEMBER, REDUCED, STATE, Items, LeftOut, Opaque, SetItems, Token, refusal
+from .tokens import ITS_OWN, MEMBER, REDUCED, STATE, Items, LeftOut, Opaque, SetItems, Token, refusal
 from .unsteady import text_of
 from .versions import PRIVATE_BUILTINS
 
@@ -47,6 +47,10 @@ _TRUSTED = frozenset(
     ]
 )
 """Packages whose hooks for pickling leave out nothing but caches."""
+_REFUSE_TO_BE_PICKLED = frozenset({"patsy"})
+"""Packages whose classes do not allow to be pickled, although they hold attributes and nothing else."""
+_ITEMS_ARE_ATTRIBUTES = frozenset({("statsmodels.datasets.utils", "Dataset")})
+"""Classes of dicts that are their own attributes. Others that are so hold what is in another order in each process."""
 IMMUTABLE = frozenset(
     [("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")]
     + [("decimal", "Decimal"), ("fractions", "Fraction"), ("uuid", "UUID"), ("re", "Pattern"), ("zoneinfo", "ZoneInfo")]
@@ -92,7 +96,8 @@ class Layout:
         self.hooks = {hook: next((base for base in mro if hook in members_of(base)), object) for hook in _HOOKS}
         self.own_hooks = [base for base in self.hooks.values() if id(base) not in _CORES]
         by_library = all([walk.is_library(module_of(base)) for base in self.own_hooks])
-        self.by_attributes = self.plain and not (self.own_hooks and by_library and not self._pickled_by_name())
+        hooks_tell = bool(self.own_hooks) and by_library and self.package not in _REFUSE_TO_BE_PICKLED
+        self.by_attributes = self.plain and not (hooks_tell and not self._pickled_by_name())
         self.refused = bool(self.own_hooks) and not by_library and not self.plain
         copyreg: Any = sys.modules.get("copyreg")
         self.registered = getattr(copyreg, "dispatch_table", {}).get(kind) if not self.by_attributes else None
@@ -143,8 +148,11 @@ class Layout:
             except AttributeError:
                 todo.append(Token(MEMBER + b"\0" + _dumps(key, 2)))
         if self.getter is not None:
-            attributes = self.attributes(item)
-            todo += [Items(list(attributes)), Items(list(attributes.values()))] if self.unchanged else [attributes]
+            if (self.module, self.name) in _ITEMS_ARE_ATTRIBUTES and self.getter(item) is item:
+                todo.append(Token(ITS_OWN))
+            else:
+                attributes = self.attributes(item)
+                todo += [Items(list(attributes)), Items(list(attributes.values()))] if self.unchanged else [attributes]
         if self.core is BaseException:
             todo.append(LeftOut(item))
         walk.out.append(STATE + _dumps(len(todo), 2))

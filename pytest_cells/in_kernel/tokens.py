@@ -12,7 +12,7 @@ AGAIN, ELSEWHERE, CUT, BY_NAME, MODULE = b"\x02", b"\x03", b"\x04", b"\x05", b"\
 SEQUENCE, RECORDS, MAPPING, SET, TYPE = b"\x07", b"\x08", b"\x09", b"\x0a", b"\x0b"
 FUNCTION, CLASS, STATE, REDUCED, CODE = b"\x0c", b"\x0d", b"\x0e", b"\x0f", b"\x10"
 CELL, EMPTY_CELL, METHOD, BUILTIN, NAMESPACE = b"\x11", b"\x12", b"\x13", b"\x14", b"\x15"
-ERROR, VIEW, MEMBER, TYPE_VARIABLE = b"\x16", b"\x17", b"\x18", b"\x19"
+ERROR, VIEW, MEMBER, TYPE_VARIABLE, ITS_OWN = b"\x16", b"\x17", b"\x18", b"\x19", b"\x1a"
 
 
 class Opaque(Exception):

@@ -234,6 +234,15 @@ SKLEARN = [
     Kind("scaler", FITTED.format("preprocessing", "StandardScaler", ""), FITTED.format("preprocessing", "StandardScaler", "with_mean=False")),
     Kind("own estimator", "from sklearn.base import BaseEstimator\nclass E(BaseEstimator):\n    def __init__(self, a=1): self.a = a\nv = E()", "from sklearn.base import BaseEstimator\nclass E(BaseEstimator):\n    def __init__(self, a=1): self.a = a\nv = E(2)"),
 ]  # fmt: skip
+FORMULA = "import pandas as pd, statsmodels.formula.api as smf; d = pd.DataFrame({{'x': [1., 2, 4, 7], 'y': [2., 3, 5, 9]}}); v = smf.ols({0!r}, d){1}; del d"
+SMOOTHED = "import pandas as pd; from statsmodels.tsa.exponential_smoothing.ets import ETSModel; v = ETSModel(pd.Series([1., 2, 4, 3, 5, 7, 6, 8]), trend={0!r})"
+STATSMODELS = [
+    Kind("model of a formula", FORMULA.format("y ~ x", ""), FORMULA.format("y ~ I(x + 1)", "")),
+    Kind("fit of a formula", FORMULA.format("y ~ x", ".fit()"), FORMULA.format("y ~ x - 1", ".fit()")),
+    Kind("dataset", "import statsmodels.api as sm; v = sm.datasets.longley.load()", "import statsmodels.api as sm; v = sm.datasets.longley.load(); v['more'] = 1"),
+    Kind("attribute of a dataset", "import statsmodels.api as sm; v = sm.datasets.longley.load()", "import statsmodels.api as sm; v = sm.datasets.longley.load(); v.endog.iloc[3] += 1"),
+    Kind("function of Cython for several types", SMOOTHED.format(None), SMOOTHED.format("add")),
+]  # fmt: skip
 OTHERS = [
     Kind("sparse matrix", "import scipy.sparse as s; v = s.csr_matrix([[1, 0], [0, 2]])", "import scipy.sparse as s; v = s.csr_matrix([[1, 0], [0, 3]])", "scipy"),
     Kind("polars", "import polars as pl; v = pl.DataFrame({'a': [1, 2]})", "import polars as pl; v = pl.DataFrame({'a': [1, 3]})", "polars"),
@@ -251,6 +260,7 @@ KINDS = [
     *(kind._replace(needs="numpy") for kind in NUMPY),
     *(kind._replace(needs="pandas") for kind in PANDAS),
     *(kind._replace(needs="sklearn") for kind in SKLEARN),
+    *(kind._replace(needs="statsmodels") for kind in STATSMODELS),
     *OTHERS,
 ]
 OPAQUE = [
