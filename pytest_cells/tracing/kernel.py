@@ -36,7 +36,6 @@ from pytest_cells.tracing.record import (
 from pytest_cells.tracing.seal import Sealer
 from pytest_cells.tracing.walk import Step, TraceWalk
 from pytest_cells.tracing.way import Below, Replay, Restore, Way, find_way, needed_below, reachable, states_of_modules
-from pytest_cells.walk import always_runs
 
 SNAPSHOT_S = 0.2
 """A cell that took longer than this may leave snapshots of what it made."""
@@ -449,7 +448,7 @@ class TracedKernel(LiveKernel):
         shows = record.hushes or any(out["output_type"] in ("stream", "display_data") for out in outcome.outputs)
         inputs = inputs_of(record, state, static, self._settings.rootdir, shows=shows)
         lookup = self._traces.lookup(cell)
-        nonce = str(time.time_ns()) if record.volatile or always_runs(cell) else ""
+        nonce = str(time.time_ns()) if record.volatile or not cell.directives.cache else ""
         writes = writes_of(record, lookup, inputs, self._settings.rootdir, nonce)
         trace = Trace(
             lookup,
