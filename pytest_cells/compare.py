@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from pytest_cells.cache.trace import Version
+from pytest_cells.in_kernel.versions import FINALIZES, LINEAGE
 from pytest_cells.model import Json
 from pytest_cells.plan import describe_input
 
@@ -22,10 +23,20 @@ def differences(
     told = []
     if [_steady(output) for output in stored] != [_steady(output) for output in fresh]:
         told.append("its outputs")
-    changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    changed = sorted(
+        name for name in old.keys() | new.keys() if _comparable(old.get(name)) != _comparable(new.get(name))
+    )
     words = list(dict.fromkeys(describe_input(name) for name in changed))
     told += words[:MOST_NAMED]
     return told + ([f"{len(words) - MOST_NAMED} more"] if len(words) > MOST_NAMED else [])
+
+
+def _comparable(version: Version | None) -> Version | None:
+    """Return a Version as far as it tells the value: not how a value without a digest was made."""
+    if version is None or not version.startswith(LINEAGE):
+        return version
+    made, separator, members = version.partition("&")
+    return LINEAGE + separator + members + (FINALIZES if made.endswith(FINALIZES) else "")
 
 
 def _steady(output: Json) -> Json:

@@ -23,6 +23,8 @@ collector: Any = gc
 ABSENT = "absent"
 FOLDER = "folder"
 LISTING = "list:"
+LINEAGE = "~"
+"""Begins the Version of a value without a digest: a digest of how it was made."""
 FINALIZES = "^"
 """Marks, behind its digest, the Version of a variable whose value runs code of the notebook when it is dropped."""
 OF_MODULES = ":"

@@ -114,11 +114,12 @@ class CellFile(pytest.Module):
         return Marks(
             frozenset(item.cell.index for item in marked if compat.is_skipped(item)),
             frozenset(item.cell.index for item in marked if compat.is_expected_to_fail(item)),
-            self._selected,
+            lambda: self._selected,
         )
 
+    @cached_property
     def _selected(self) -> frozenset[int]:
-        """Return which cells the session is going to run."""
+        """Which cells the session is going to run; asked when all are collected."""
         items = (item for item in self.session.items if item.parent is self)
         return frozenset(item.cell.index for item in items if isinstance(item, CellItem))
 

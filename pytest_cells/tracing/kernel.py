@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,7 +18,7 @@ from pytest_cells.errors import StoreError
 from pytest_cells.evaluator import Executor, ObservingRunner
 from pytest_cells.in_kernel import AGENT
 from pytest_cells.in_kernel.lookups import ALL
-from pytest_cells.in_kernel.versions import BINDINGS, FOLDER, SHARES
+from pytest_cells.in_kernel.versions import BINDINGS, FOLDER, LISTING, SHARES
 from pytest_cells.judge import judge
 from pytest_cells.kernels.processes import open_for_writing
 from pytest_cells.live import Filter, LiveKernel
@@ -30,12 +31,14 @@ from pytest_cells.tracing.record import (
     inputs_of,
     modules_of,
     read_record,
+    shown,
     variables_inside,
     writes_of,
 )
 from pytest_cells.tracing.seal import Sealer
 from pytest_cells.tracing.walk import Step, TraceWalk
 from pytest_cells.tracing.way import Below, Replay, Restore, Way, find_way, needed_below, reachable, states_of_modules
+from pytest_cells.walk import always_runs
 
 SNAPSHOT_S = 0.2
 """A cell that took longer than this may leave snapshots of what it made."""
@@ -146,7 +149,7 @@ class TracedKernel(LiveKernel):
     def _pays(self, way: Way, cell: Cell) -> bool:
         """Tell whether one more kernel that lacks something costs less, with those before it, than one that has all.
 
-        So bringing back state for a notebook takes at most about twice as long as executing all of it does.
+        So kernel after kernel is not given up for what the next cell needs, at the cost of many full runs.
         """
         above = filter(self._counts, self._notebook.cells[: cell.index])
         return self._brought_back_ms + self._costs_ms(way) < sum(self._took_ms(other.index) for other in above)
@@ -172,7 +175,7 @@ class TracedKernel(LiveKernel):
     def _way(self, cell: Cell) -> Way | None:
         """Return how to bring back what the cell may touch, or None where all above must be executed."""
         assert self._runner is not None
-        if self._whole and not self._misses(cell):
+        if self._whole and not self._lacks_cells_above(cell):
             return Way((), frozenset())
         barrier = self._traces.last_barrier(cell.index)
         first = self._position
@@ -225,11 +228,14 @@ class TracedKernel(LiveKernel):
             assert self._store is not None
             trace = next(self._store.candidates(self._traces.lookup(cell), "", []), None)
             if trace is not None:
-                self._below[cell.index] = Below.of(trace)
+                known = Below.of(trace)
             else:
                 told = self._request("names_of", source=cell.source) or {}
                 reads, writes = frozenset(told.get("names", ())), frozenset(told.get("overwritten", ()))
-                self._below[cell.index] = Below(reads, writes, edited=True)
+                known = Below(reads, writes, edited=True)
+            if always_runs(cell):
+                known = dataclasses.replace(known, volatile=True)
+            self._below[cell.index] = known
         return self._below[cell.index]
 
     def _uses(self, cell: Cell) -> dict[str, list[str]]:
@@ -281,12 +287,12 @@ class TracedKernel(LiveKernel):
             self._skip_to(cell)
             self._set_slots(cell)
 
-    def _misses(self, cell: Cell) -> bool:
-        """Tell whether there is something to execute between the kernel's position and a cell."""
+    def _lacks_cells_above(self, cell: Cell) -> bool:
+        """Tell whether there are cells to execute between the kernel's position and a cell."""
         return any(map(self._counts, self._notebook.cells[self._position : cell.index]))
 
     def _skip_to(self, cell: Cell) -> None:
-        if self._misses(cell):
+        if self._lacks_cells_above(cell):
             self._whole = False
         self._position = max(self._position, cell.index)
 
@@ -317,14 +323,14 @@ class TracedKernel(LiveKernel):
         """Load a snapshot into the kernel, and check that it is what was dumped."""
         assert self._store is not None
         self._bad.add(snapshot.digest)
-        shown = ", ".join(snapshot.names)
+        names = ", ".join(snapshot.names)
         if not self._sealer.made(snapshot):
-            raise _NotRestored(f"the snapshot of {shown} was made by somebody else")
+            raise _NotRestored(f"the snapshot of {names} was made by somebody else")
         path = self._store.blob_path(snapshot.digest)
         told = self._request("restore", path=str(path), digest=snapshot.digest)
         versions = told.get("versions") if told is not None else None
         if not isinstance(versions, dict):
-            raise _NotRestored(f"{shown} could not be restored")
+            raise _NotRestored(f"{names} could not be restored")
         for name in snapshot.names:
             if versions.get(name) != trace.writes.get(f"var:{name}"):
                 raise _NotRestored(f"{name} was not what it had been when it was restored")
@@ -382,7 +388,7 @@ class TracedKernel(LiveKernel):
             self._distrust = True  # what killed it may be in any cell above: the next kernel executes them all
             self.drop()
             return static, outcome
-        record = record or Record(barrier=[UNOBSERVED], lookups=[ALL])
+        record = record or Record(barrier=[UNOBSERVED], volatile=[UNOBSERVED], lookups=[ALL])
         inputs = self._note(cell, static, record, outcome, failed=error is not None)
         self._position = cell.index + 1
         return inputs, msgspec.structs.replace(outcome, outputs=self._filtered(outcome.outputs))
@@ -390,7 +396,7 @@ class TracedKernel(LiveKernel):
     def _tell_unobserved(self, outcome: Outcome) -> None:
         """Say once that cells cannot be observed, and what that means."""
         problem = (outcome.observed or {}).get("problem", "the kernel told nothing")
-        told = f"{self._notebook.name}: cells cannot be observed, and depend on all above them ({problem})"
+        told = f"{self._notebook.name}: cells cannot be observed, and are executed in every run ({problem})"
         if told not in self.notes:
             self.notes.append(told)
 
@@ -408,6 +414,10 @@ class TracedKernel(LiveKernel):
             kind, _, name = key.partition(":")
             if kind == "envvar" and (name in seen or "*" in seen) and seen.get(name, ABSENT) != written:
                 return f"cell {cell.label} read the environment variable {name}, which was not brought back"
+        for path, found in record.files.items():
+            name = shown(path, self._settings.rootdir)
+            if not found.startswith(LISTING) and state.versions.get(f"path:{name}", found) != found:
+                return f"cell {cell.label} read {name}, which was not as the cells above leave it"
         for module in modules_of(record):
             for name in variables_inside(module, state.versions):
                 if name not in record.reads and name not in self._held:

@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_cells.cache.trace import ABSENT, HISTORY, Version, digest_of
-from pytest_cells.in_kernel.versions import BINDINGS, FINALIZES
+from pytest_cells.in_kernel.versions import BINDINGS, FINALIZES, LINEAGE
 from pytest_cells.model import Json
 from pytest_cells.plan import State
 
@@ -161,7 +161,7 @@ def lineage(version: str | None, key: str) -> Version:
         return version
     members = version.partition("&")[2]
     made = digest_of([version, key])[:32] + (FINALIZES if finalizes(version) else "")
-    return f"~{made}&{members}" if members else f"~{made}"
+    return f"{LINEAGE}{made}&{members}" if members else f"{LINEAGE}{made}"
 
 
 def finalizes(version: Version) -> bool:

@@ -14,7 +14,7 @@ from pytest_cells.cache.explain import some
 from pytest_cells.cache.trace import ABSENT, ENVIRONMENT, Trace, Version
 from pytest_cells.in_kernel.versions import FOLDER
 from pytest_cells.model import Cell
-from pytest_cells.plan import Hit, Run, decide, describe_input
+from pytest_cells.plan import Hit, Run, State, decide, describe_input
 from pytest_cells.tracing.walk import Step, TraceWalk
 from pytest_cells.walk import always_runs
 
@@ -149,7 +149,7 @@ class TracesRung:
         now = state.version(ENVIRONMENT)
         for trace in list(self._store.candidates(self.walk.lookup(cell), "", [])):
             here = self._moved_here(trace, now) or trace
-            if all(version == state.version(name) for name, version in here.inputs.items()):
+            if isinstance(decide([here], State(state.version, inputs), ()), Hit):
                 self._store.remove_trace(trace)
 
     def _lost_file(self, cell: Cell, trace: Trace) -> str | None:

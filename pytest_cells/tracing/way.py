@@ -135,6 +135,8 @@ def find_way(
             else:
                 if files:
                     return None  # written twice in one run a file may hold more than after a plain run
+                if trace.volatile:
+                    return None  # it would write something else
                 actions.append(Replay(index))
                 before = versions(index)
                 read = {name.partition(":")[2] for name in trace.inputs if name.startswith("var:")}

@@ -161,6 +161,15 @@ def test_code_that_python_executes_at_its_start(install, run):
     assert "ok" == run("x = 1")[0][0][0]
 
 
+def test_audit_of_a_value_without_a_digest(install, run):
+    """It is what it was also where the result was made before something else was installed."""
+    cells = ["import threading\nlock = threading.Lock()", "held = (v for v in [lock])", "x = 1"]
+    run(*cells)
+    install("cells_unrelated", "1.0")
+    assert ["cached"] * 3 == [status for status, _ in run(*cells)[0]]
+    assert ["ok"] * 3 == [status for status, _ in run(*cells, arguments=["--cells-audit=100"])[0]]
+
+
 def test_damaged_description(install, run, cells_project):
     """Where it is not known what was installed, everything is executed."""
     run("x = 1")

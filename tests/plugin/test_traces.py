@@ -270,11 +270,30 @@ def test_wrong_rung(cells_project):
 
 
 def test_cells_that_cannot_be_observed(statuses):
-    """Where the agent fails its cells depend on all above, as on the other rung, and the user is told once."""
-    harm = "import sys\nvars(sys.modules['_pytest_cells_agent.tracer'])['_clock'] = None"
-    assert ["ok", "ok", "ok"] == statuses(harm, "x = 1", "y = x")
-    assert 1 == statuses.result.stdout.count("cells cannot be observed, and depend on all above them (TypeError")
-    assert ["ok", "ok", "ok"] == statuses(f"{harm}\nz = 1", "x = 1", "y = x")
+    """Where the agent fails its cells are executed in every run, and the user is told once."""
+    cells = ["import sys\nvars(sys.modules['_pytest_cells_agent.tracer'])['_clock'] = None", "x = 1", "y = x"]
+    assert ["ok", "ok", "ok"] == statuses(*cells)
+    assert 1 == statuses.result.stdout.count("cells cannot be observed, and are executed in every run (TypeError")
+    assert ["ok", "ok", "ok"] == statuses(*cells)
+
+
+def test_file_that_a_cell_below_overwrites(cells_project, statuses):
+    """A cell that is run alone, in a kernel that lacks those above, finds the file as these leave it."""
+    write = "P.write_text('{}')"
+    cells = ["from pathlib import Path\nP = Path('n.txt')", write.format(0), "n = int(P.read_text())", write.format(7)]
+    statuses(*(code(source, id=f"cell{at}") for at, source in enumerate(cells)))
+    cells[2] += "\nassert n == 7"
+    edited = [code(source, id=f"cell{at}") for at, source in enumerate(cells)]
+    assert "error" == statuses(*edited, arguments=["-k", "cell2"])[2]
+
+
+def test_cell_that_timed_out_as_expected(cells_project, statuses):
+    """What a cell that is not observed to its end has read is not known, and what is below is executed."""
+    cells_project.file("v.txt", "a")
+    slow = "# cells: xfail timeout=1\nval = open('v.txt').read()\nimport time\nwhile True:\n    time.sleep(1)"
+    cells = [slow, "val"]
+    statuses(*cells)
+    assert "ok" == statuses(*cells)[1]
 
 
 def test_folder_that_is_gone(cells_project, statuses):
