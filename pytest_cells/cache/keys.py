@@ -82,6 +82,8 @@ class Inputs:
         names = [HISTORY, ENVIRONMENT, "@cwd"]
         if self._setup_code:
             names.append("@setup")
+        if cell.directives.outputs:
+            names.append("@folder")
         names += [dep if dep.startswith("env:") else f"file:{dep}" for dep in cell.directives.deps]
         if self._identity.python:
             for source in (self._setup_code, cell.source):
@@ -115,6 +117,8 @@ class Inputs:
             return self._environment_version()
         if name == "@cwd":
             return self._where
+        if name == "@folder":  # what outputs are relative to
+            return Path(os.path.relpath(self._notebook.path.parent, self._rootdir)).as_posix()
         if name == "@project":
             return (project or self.project_version)()
         if name == "@setup":

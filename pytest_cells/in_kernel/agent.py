@@ -138,8 +138,7 @@ class _Observer:
                 kernel = sys.modules["IPython"].get_ipython().kernel
                 kernel.session.send(kernel.iopub_socket, __name__, {}, parent=parent)
             if self._wishes.get("setup"):
-                self._tracer.settle()
-                return {}
+                return {"observed": self._tracer.settle()}
             return {"observed": self._tracer.end(self._wishes, ok=ok)}
         if "request" in self._wishes:
             if self._tracer is None:

@@ -135,13 +135,17 @@ class Effects:
         """
         self._undisturbed = False
 
-    def settle(self) -> None:
-        """Take what the code that has just ended left as the start; a generator that it seeded stays seeded."""
-        self.end()
+    def settle(self) -> "dict[str, Any]":
+        """Take what the code that has just ended left as the start; a generator that it seeded stays seeded.
+
+        Returns what was observed of it.
+        """
+        told = self.end()
         for slot in self._slots.values():
             if slot.begun:
                 self._safely(slot.start)
         self.disturb()
+        return told
 
     # -- what is told by those who watch -------------------------------------------------------------------
 

@@ -255,12 +255,16 @@ class Tracer:
             record["snapshots"] = self._snapshots(written & bound.keys(), after, spent_s, wishes)
         record["lookups"] = self._new_lookups()
 
-    def settle(self) -> None:
-        """Take what setup code has just done for how the kernel begins: its text is part of each cell's key."""
-        self._effects.settle()
+    def settle(self) -> "dict[str, Any]":
+        """Take what setup code has just done for how the kernel begins, and return what files and variables it read.
+
+        The text of setup code is part of each cell's key.
+        """
+        told = self._effects.settle()
         self._own = {name: id(value) for name, value in self._namespace.items()}
         self._modules.look()
         self._libraries.settle()
+        return {key: told[key] for key in ("files", "env", "env_of_processes") if key in told}
 
     # -- bringing state back -------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from pytest_cells.tracing.record import (
     inputs_of,
     modules_of,
     read_record,
+    setup_inputs,
     shown,
     variables_inside,
     writes_of,
@@ -90,6 +91,8 @@ class TracedKernel(LiveKernel):
         """How long what was executed again to bring state back took when it was executed first."""
         self._below: dict[int, Below] = {}
         """What is known of cells that were not decided yet when that was asked for."""
+        self._setup_inputs: dict[str, Version] = {}
+        """What setup code has read."""
         self._held: dict[str, Version] = {}
         """What each name is worth in this kernel, where it has been brought back or written."""
         self._slots: dict[str, Version] = {}
@@ -113,7 +116,11 @@ class TracedKernel(LiveKernel):
     def _set_up(self, code: str) -> Outcome:
         runner = cast(ObservingRunner, self._runner)
         wishes = {"setup": True, **self._agent()}
-        return runner.execute(code, timeout=self._settings.kernel.timeout, history=False, wishes=wishes)
+        outcome = runner.execute(code, timeout=self._settings.kernel.timeout, history=False, wishes=wishes)
+        record = read_record(outcome.observed)
+        if record is not None:
+            self._setup_inputs |= setup_inputs(record, self._settings.rootdir)
+        return outcome
 
     # -- bringing state back -------------------------------------------------------------------------------
 
@@ -456,7 +463,10 @@ class TracedKernel(LiveKernel):
         if cell.directives.cache_anyway:
             record = msgspec.structs.replace(record, volatile=[])
         shows = record.hushes or any(out["output_type"] in ("stream", "display_data") for out in outcome.outputs)
-        inputs = inputs_of(record, state, static, self._settings.rootdir, shows=shows)
+        inputs = {
+            **self._setup_inputs,
+            **inputs_of(record, state, static, self._settings.rootdir, shows=shows),
+        }
         lookup = self._traces.lookup(cell)
         nonce = str(time.time_ns()) if record.volatile or not cell.directives.cache else ""
         writes = writes_of(record, lookup, inputs, self._settings.rootdir, nonce)

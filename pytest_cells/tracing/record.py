@@ -4,8 +4,8 @@ Names of inputs, beside those of `cache/keys.py`: `var:NAME` a variable; `alone:
 objects with a variable that the cell overwrites; `path:FILE` a file's bytes, `list:FOLDER` what a folder holds;
 `envvar:NAME` an environment variable; `slot:NAME` ambient state; `loaded:NAME` what cells above have loaded of a
 package that may show something when it is imported for the first time; `held:NAME` what they have left in the variables
-of a module of the project that the cell may have used; `@history` the last barrier above; `@chain` everything
-above, which barriers depend on; `@sources` the text of all cells above.
+of a module of the project that the cell may have used; `setup:NAME` what setup code has read; `@history` the last
+barrier above; `@chain` everything above, which barriers depend on; `@sources` the text of all cells above.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pytest_cells.model import Json
 from pytest_cells.plan import State
 
 CHAIN = "@chain"
+SETUP = "setup:"
 UNSEEDED = "unseeded"
 
 
@@ -120,6 +121,12 @@ def inputs_of(
     if record.barrier:
         inputs[CHAIN] = state.version(CHAIN)
     return inputs
+
+
+def setup_inputs(record: Record, rootdir: Path) -> dict[str, Version]:
+    """Return what setup code has read, as inputs of each cell: `setup:` before the name, since no cell can write it."""
+    read = Record(files=record.files, env={**record.env_of_processes, **record.env})
+    return {f"{SETUP}{name}": version for name, version in inputs_of(read, State(str), {}, rootdir).items()}
 
 
 def modules_of(record: Record) -> list[str]:

@@ -182,6 +182,8 @@ class TraceWalk:
             return alone_version(rest, versions)
         if kind == "held":
             return held_version(rest, versions)
+        if kind == "setup":
+            return self._probe(cell, {}, world, rest)
         if name == SOURCES:
             above = self.notebook.cells[: cell.index + 1]
             return digest_of([other.source for other in above if other.index not in self.skipped])

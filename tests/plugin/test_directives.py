@@ -155,6 +155,16 @@ def test_declared_output_that_is_not_written(cells_project):
         assert "cell cell-1 declares outputs=plots/*.png, and there is no such file after it" in error.evalue
 
 
+def test_outputs_of_an_equal_notebook_elsewhere(cells_project):
+    """A result of another folder's notebook is none where outputs are declared: they are relative to that folder."""
+    cells_project.pytester.makeini("[pytest]\ncells_cwd = rootdir\n")
+    cells_project.file("a/keep", "")
+    for folder in "ab":
+        cells_project.notebook(f"{folder}/nb.ipynb", "# cells: outputs=out.txt\nopen('a/out.txt', 'w').close()")
+    assert ["ok"] == cells_project.run("a").statuses("a/nb.ipynb")
+    assert ["error"] == cells_project.run("b").statuses("b/nb.ipynb")
+
+
 def test_outputs_that_are_declared_later(cells_project):
     """A result that was stored without its outputs is none for a cell that declares them."""
     write = "open('a.txt', 'w').write('1');"

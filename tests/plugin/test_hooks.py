@@ -20,6 +20,25 @@ def test_setup_code(cells_project):
     assert "changed: the setup code" == changed.cell("sub/nb.ipynb", 0).reason
 
 
+def test_what_setup_code_reads(cells_project, monkeypatch):
+    """It is an input of every cell, also where a cell overwrites the file."""
+    setup = "given = int(open('limit.txt').read()), __import__('os').environ.get('TESTED_LIMIT')"
+    cells_project.file("conftest.py", f"def pytest_cells_setup_code(notebook): return {setup!r}\n")
+    cells_project.file("limit.txt", "5")
+    cells_project.notebook(NB, "assert given == (5, None)", "x = 1")
+    arguments = ["--cells-cache=traces"]
+    assert ["ok", "ok"] == cells_project.run(*arguments).statuses(NB)
+    assert ["cached", "cached"] == cells_project.run(*arguments).statuses(NB)
+    cells_project.file("limit.txt", "6")
+    changed = cells_project.run(*arguments)
+    assert ["error", "skipped"] == changed.statuses(NB)
+    assert "changed: limit.txt, which setup code reads" == changed.cell(NB, 0).reason
+    cells_project.file("limit.txt", "5")
+    assert ["cached", "cached"] == cells_project.run(*arguments).statuses(NB)
+    monkeypatch.setenv("TESTED_LIMIT", "1")
+    assert ["error", "skipped"] == cells_project.run(*arguments).statuses(NB)
+
+
 def test_setup_code_that_fails(cells_project):
     """An error in the setup code fails the notebook, and says so."""
     cells_project.file("conftest.py", "def pytest_cells_setup_code(notebook): return '1/0'\n")

@@ -120,6 +120,8 @@ def test_what_was_written_hides_what_is_outside() -> None:
         (HISTORY, "a cell above"),
         (ENVIRONMENT, "the Python environment"),
         ("@cwd", "the working directory"),
+        ("@folder", "the notebook's folder"),
+        ("setup:path:a.csv", "a.csv, which setup code reads"),
         ("@setup", "the setup code"),
         ("module:helpers", "module helpers, or one that it imports"),
         ("held:helpers", "what module helpers holds"),
