@@ -195,29 +195,34 @@ class TracedKernel(LiveKernel):
         told = self._request("names_of", source=cell.source)
         if told is None or told.get("any"):
             return None
+        find = self._finder(cell, told, first)
         below = self._cells_below(cell)
-        way = self._way_to(cell, told, first, needed_below(below, edits_matter=False))
+        sure, likely = (needed_below(below, edits_matter=edits_matter) for edits_matter in (False, True))
+        way = find(sure)
         if way is None:
-            return self._way_to(cell, told, first, set())
-        longer = self._way_to(cell, told, first, needed_below(below, edits_matter=True))
+            return find(set())
+        longer = find(likely) if likely != sure else None
         return longer if longer is not None and self._costs_ms(longer) - self._costs_ms(way) < LITTLE_MS else way
 
-    def _way_to(self, cell: Cell, told: Json, first: int, more: set[str]) -> Way | None:
-        """Return how to bring back, from a position on, what the agent told that the cell may touch, and some more."""
+    def _finder(self, cell: Cell, told: Json, first: int) -> Callable[[set[str]], Way | None]:
+        """Return what finds the way, from a position on, to what the agent told that the cell may touch, and more."""
         versions = self._traces.versions(cell.index)
         uses = self._uses(cell)
         dropped = [name for name in told.get("overwritten", []) if finalizes(versions.get(f"var:{name}", ABSENT))]
-        modules = states_of_modules(versions, told.get("imports", []))
-        needed = reachable([*told.get("names", []), *dropped, *modules, *more], uses, versions)
+        touched = [*told.get("names", []), *dropped, *states_of_modules(versions, told.get("imports", []))]
         traces = {
             index: self._traces.steps[index].trace for index in range(first, cell.index) if index in self._traces.steps
         }
         held = self._held if first == self._position else {**self._held, **self._all_held(first)}
-        way = find_way(needed, traces, first, cell.index, self._traces.versions, held, self._bad)
-        if way is None or first == self._position:
-            return way
-        prefix = tuple(Replay(index) for index in range(self._position, first) if index not in self._traces.skipped)
-        return Way(prefix + way.actions, way.needed)
+        skipped = self._traces.skipped
+        prefix = tuple(Replay(index) for index in range(self._position, first) if index not in skipped)
+
+        def find(more: set[str]) -> Way | None:
+            needed = reachable([*touched, *more], uses, versions)
+            way = find_way(needed, traces, first, cell.index, self._traces.versions, held, self._bad)
+            return None if way is None else Way(prefix + way.actions, way.needed)
+
+        return find
 
     def _cells_below(self, cell: Cell) -> list[Below]:
         """Return what is known of a cell and those below it that may be executed after it."""
