@@ -48,7 +48,7 @@ Tree = dict[str, bytes]
 ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 CELL_FILE = re.compile(r"\S*ipykernel_\d+[/\\]\d+\.py(:\d+)?")
 TIMINGS = re.compile(r"(CPU times: |Wall time: |CPU total: |Ran \d+ tests? in ).*?(?=\\n|$)", re.MULTILINE)
-SUMMED_UP_AT = re.compile(r"(Time:(?:</th>)?\s*(?:<td>)?\s*)\d\d:\d\d:\d\d")
+SUMMED_UP_AT = re.compile(r"(Time:[^0-9]{0,60})\d\d:\d\d:\d\d")
 """The time that statsmodels shows with a model: a clock that only library code asks, which the docs say is not seen."""
 
 
