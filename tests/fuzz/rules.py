@@ -645,8 +645,8 @@ VALUES = (
         (
             Change(
                 "layouts.py",
-                "        if self.getter is not None:\n            attributes = self.attributes(item)\n            todo +=",
-                "        if self.getter is not None:\n            attributes = {}\n            todo +=",
+                "                attributes = self.attributes(item)\n                todo +=",
+                "                attributes = {}\n                todo +=",
             ),
         ),
         ("value of an attribute",),
