@@ -9,6 +9,7 @@ from pytest_cells.cache.trace import Version
 from pytest_cells.in_kernel.versions import FINALIZES, LINEAGE
 from pytest_cells.model import Json
 from pytest_cells.plan import describe_input
+from pytest_cells.tracing.record import finalizes
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 TIMING = re.compile(r"^(?:CPU times:|Wall time:|.*\bper loop \(mean ±).*$", re.MULTILINE)
@@ -35,8 +36,8 @@ def _comparable(version: Version | None) -> Version | None:
     """Return a Version as far as it tells the value: not how a value without a digest was made."""
     if version is None or not version.startswith(LINEAGE):
         return version
-    made, separator, members = version.partition("&")
-    return LINEAGE + separator + members + (FINALIZES if made.endswith(FINALIZES) else "")
+    _, separator, members = version.partition("&")
+    return LINEAGE + separator + members + (FINALIZES if finalizes(version) else "")
 
 
 def _steady(output: Json) -> Json:

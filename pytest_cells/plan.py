@@ -113,6 +113,8 @@ def describe_input(name: str) -> str:
     kind, _, rest = name.partition(":")
     if name.endswith(BINDINGS):
         return f"what the functions of module {rest.removesuffix(BINDINGS)} are"
+    if kind == "setup":
+        return f"{describe_input(rest)}, which setup code reads"
     words = {
         HISTORY: "a cell above",
         "@chain": "a cell above",
@@ -129,7 +131,6 @@ def describe_input(name: str) -> str:
         "@cwd": "the working directory",
         "@folder": "the notebook's folder",
         "@setup": "the setup code",
-        "setup": f"{describe_input(rest)}, which setup code reads" if kind == "setup" else "",
         "@project": "some Python file of the project",
         "module": f"module {rest}, or one that it imports",
         "env": f"environment variable {rest}",

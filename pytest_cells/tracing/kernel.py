@@ -468,10 +468,7 @@ class TracedKernel(LiveKernel):
         if cell.directives.cache_anyway:
             record = msgspec.structs.replace(record, volatile=[])
         shows = record.hushes or any(out["output_type"] in ("stream", "display_data") for out in outcome.outputs)
-        inputs = {
-            **self._setup_inputs,
-            **inputs_of(record, state, static, self._settings.rootdir, shows=shows),
-        }
+        inputs = self._setup_inputs | inputs_of(record, state, static, self._settings.rootdir, shows=shows)
         lookup = self._traces.lookup(cell)
         nonce = str(time.time_ns()) if record.volatile or not cell.directives.cache else ""
         writes = writes_of(record, lookup, inputs, self._settings.rootdir, nonce)

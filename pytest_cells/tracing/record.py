@@ -23,7 +23,6 @@ from pytest_cells.model import Json
 from pytest_cells.plan import State
 
 CHAIN = "@chain"
-SETUP = "setup:"
 UNSEEDED = "unseeded"
 
 
@@ -126,7 +125,7 @@ def inputs_of(
 def setup_inputs(record: Record, rootdir: Path) -> dict[str, Version]:
     """Return what setup code has read, as inputs of each cell: `setup:` before the name, since no cell can write it."""
     read = Record(files=record.files, env={**record.env_of_processes, **record.env})
-    return {f"{SETUP}{name}": version for name, version in inputs_of(read, State(str), {}, rootdir).items()}
+    return {f"setup:{name}": version for name, version in inputs_of(read, State(str), {}, rootdir).items()}
 
 
 def modules_of(record: Record) -> list[str]:

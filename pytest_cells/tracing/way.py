@@ -124,7 +124,7 @@ def find_way(
         trace = traces.get(index)
         if trace is None:
             continue
-        written = {name.partition(":")[2] for name in trace.writes if name.startswith("var:")}
+        written = _variables(trace.writes)
         files = any(name.startswith("path:") and version != FOLDER for name, version in trace.writes.items())
         due = wanted & written
         if due:
@@ -139,7 +139,7 @@ def find_way(
                     return None  # it would write something else
                 actions.append(Replay(index))
                 before = versions(index)
-                read = {name.partition(":")[2] for name in trace.inputs if name.startswith("var:")}
+                read = _variables(trace.inputs)
                 wanted -= {name for name in written if f"var:{name}" not in trace.inputs}
                 wanted |= {name for name in read if before.get(f"var:{name}", ABSENT) != ABSENT} - anew
     start = versions(first)
