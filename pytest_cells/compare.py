@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from pytest_cells.cache.trace import Version
+from pytest_cells.cache.trace import Version, finalizes
 from pytest_cells.in_kernel.versions import FINALIZES, LINEAGE
 from pytest_cells.model import Json
 from pytest_cells.plan import describe_input
-from pytest_cells.tracing.record import finalizes
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 TIMING = re.compile(r"^(?:CPU times:|Wall time:|.*\bper loop \(mean ±).*$", re.MULTILINE)

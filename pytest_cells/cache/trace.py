@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from pytest_cells.in_kernel.versions import FINALIZES
 from pytest_cells.model import CellError, Json
 
 CHUNK = 2**20
@@ -117,6 +118,11 @@ class Stamp(msgspec.Struct, frozen=True):
 
 class Damaged(Exception):
     """An entry that is no entry of ours, or no longer; the text says why."""
+
+
+def finalizes(version: Version) -> bool:
+    """Tell whether the Version is that of a value which runs code of the notebook when it is dropped."""
+    return version.partition("&")[0].endswith(FINALIZES)
 
 
 def digest_of(value: Any) -> str:

@@ -13,7 +13,7 @@ from typing import Any, cast
 import msgspec
 
 from pytest_cells.cache.store import Store
-from pytest_cells.cache.trace import ABSENT, Damaged, Snapshot, Trace, Version
+from pytest_cells.cache.trace import ABSENT, Damaged, Snapshot, Trace, Version, finalizes
 from pytest_cells.errors import StoreError
 from pytest_cells.evaluator import Executor, ObservingRunner
 from pytest_cells.in_kernel import AGENT
@@ -27,7 +27,6 @@ from pytest_cells.settings import Settings
 from pytest_cells.tracing.environments import Environments
 from pytest_cells.tracing.record import (
     Record,
-    finalizes,
     inputs_of,
     modules_of,
     read_record,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_cells.cache.trace import ABSENT, HISTORY, Version, digest_of
+from pytest_cells.cache.trace import ABSENT, HISTORY, Version, digest_of, finalizes
 from pytest_cells.in_kernel.versions import BINDINGS, FINALIZES, LINEAGE
 from pytest_cells.model import Json
 from pytest_cells.plan import State
@@ -168,11 +168,6 @@ def lineage(version: str | None, key: str) -> Version:
     members = version.partition("&")[2]
     made = digest_of([version, key])[:32] + (FINALIZES if finalizes(version) else "")
     return f"{LINEAGE}{made}&{members}" if members else f"{LINEAGE}{made}"
-
-
-def finalizes(version: Version) -> bool:
-    """Tell whether a value runs code when it is dropped."""
-    return version.partition("&")[0].endswith(FINALIZES)
 
 
 def members_of(name: str, version: Version) -> tuple[str, ...]:
