@@ -163,9 +163,8 @@ class NotebookRun:
         having_a_say = ("lifecycles", "key_material", "output_filters", "setup_code")
         if any(getattr(self.hooks, f"pytest_cells_{name}").get_hookimpls() for name in having_a_say):
             return None
-        return WholeNotebook(
-            self.store, walk, asked_of(self.notebook, self._identity, self.session.settings_told, self._marks)
-        )
+        asked = asked_of(self.notebook, self._identity, self.session.settings_told, self._marks)
+        return WholeNotebook(self.store, walk, asked, self.session.known(self.notebook))
 
     def _build_rung(self, executor: Executor, setup_codes: list[str]) -> ChainRung | TracesRung:
         """Return what decides for this notebook: traces where its cells can be observed, else the chain."""

@@ -31,7 +31,7 @@ from pytest_cells.settings import Settings
 from pytest_cells.tracing.environments import Environments
 from pytest_cells.tracing.seal import Sealer
 from pytest_cells.tracing.walk import trace_lookup
-from pytest_cells.tracing.whole import told
+from pytest_cells.tracing.whole import KnownNotebook, sources_of, told
 
 
 class Session:
@@ -55,6 +55,7 @@ class Session:
         """The cell that was under way when the user stopped the run."""
         self._nothing_hits: bool | None = None
         self._edited: dict[Path, bool] = {}
+        self._known: dict[Path, KnownNotebook | None] = {}
         self._runs: dict[Path, NotebookRun] = {}
 
     def __enter__(self) -> Session:
@@ -112,6 +113,13 @@ class Session:
         assert self.store is not None
         return Environments(self.store)
 
+    def known(self, notebook: Notebook) -> KnownNotebook | None:
+        """Return what was kept, when this was asked first, of a notebook of which all cells were cached."""
+        if notebook.path not in self._known:
+            kept = self.store.get_whole(notebook.name, KnownNotebook) if self.store is not None else None
+            self._known[notebook.path] = kept
+        return self._known[notebook.path]
+
     def _was_edited(self, notebook: Notebook) -> bool:
         """Tell whether a notebook was edited before this session: asked with each cell of the one before it."""
         if notebook.path not in self._edited:
@@ -121,6 +129,9 @@ class Session:
     def _is_edited(self, notebook: Notebook) -> bool:
         """Tell whether there is no result of some cell's source; only of those that were edited is that asked."""
         if self.store is None or self.settings.cache.rung != "traces":
+            return False
+        known = self.known(notebook)
+        if known is not None and known.sources == sources_of(notebook):
             return False
         passed = self.store.passed_sources(notebook.name)
         counted = [cell for cell in notebook.cells if cell.directives.skip is None and not cell.blank]
@@ -153,6 +164,7 @@ class Session:
         run = self._runs.get(notebook.path)
         if run is not None:
             run.close()
+        self._known.pop(notebook.path, None)
 
     def stop(self) -> None:
         """Ask all kernels to end, without waiting for them."""

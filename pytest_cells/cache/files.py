@@ -30,6 +30,13 @@ class Digests:
     def __init__(self) -> None:
         self._known: dict[Path, tuple[tuple[int, ...], str]] = {}
         self._listed: dict[Path, tuple[int, _Listing]] = {}
+        self._facts: tuple[dict[str, str], Version] | None = None
+
+    def of_facts(self, facts: dict[str, str]) -> Version:
+        """Return the digest of what is installed for a kernel: long, and nearly always the same one as before."""
+        if self._facts is None or self._facts[0] is not facts:
+            self._facts = facts, digest_of(facts)
+        return self._facts[1]
 
     def names(self, folder: Path) -> frozenset[str]:
         """Return the names of what a folder holds; none where there is no such folder."""

@@ -69,7 +69,6 @@ class Inputs:
         self._identity, self._digests, self._setup_code = identity, digests, setup_code
         self._where = Path(os.path.relpath(cwd, rootdir)).as_posix()
         self._modules = ModuleFinder(digests, identity.site, rootdir)
-        self._environment: tuple[dict[str, str], Version] | None = None
 
     @cached_property
     def _additions(self) -> Additions:
@@ -114,7 +113,7 @@ class Inputs:
         if kind == "key":
             return digest_of(material[rest]) if rest in material else ABSENT
         if name == ENVIRONMENT:
-            return self._environment_version()
+            return self._digests.of_facts(self._identity.facts())
         if name == "@cwd":
             return self._where
         if name == "@folder":  # what outputs are relative to
@@ -132,12 +131,6 @@ class Inputs:
     def environment(self) -> dict[str, str]:
         """Return what is installed and set for the kernel, by name."""
         return self._identity.facts()
-
-    def _environment_version(self) -> Version:
-        facts = self._identity.facts()
-        if self._environment is None or self._environment[0] is not facts:
-            self._environment = (facts, digest_of(facts))
-        return self._environment[1]
 
     def _search(self) -> list[Path]:
         """Return the folders in which a project module may be; their order does not matter."""

@@ -153,6 +153,16 @@ def leaves_loop_to_us(config: pytest.Config) -> bool:
     return all(map(_is_own, loops)) and not acts_between(config.hook)
 
 
+def tells_of_each(config: pytest.Config) -> bool:
+    """Tell whether something is shown when an item of the same file as the one before begins or ends.
+
+    To be asked where nobody else acts between items. pytest's terminal begins a line for a new file, and for each item
+    only what its report writes anyway; in some versions it tells the progress when an item ends.
+    """
+    ends = _implementations(config.hook, "runtest_logfinish")
+    return any(impl.function.__module__ == "_pytest.terminal" for impl in ends)
+
+
 def looks_back(config: pytest.Config) -> bool:
     """Tell whether somebody may look at the session's reports at its end."""
     found = _implementations(config.hook, "sessionfinish", "terminal_summary", "unconfigure")

@@ -93,6 +93,11 @@ class CellFile(pytest.Module):
         return compat.path_in_reports(self)
 
     @cached_property
+    def chain(self) -> tuple[Any, ...]:
+        """The file and all nodes above it."""
+        return tuple(self.listchain())
+
+    @cached_property
     def file_name(self) -> str:
         """What the file is called in its folder."""
         return self.path.name
@@ -186,6 +191,8 @@ class CellItem(pytest.Item):
         """Whether nobody has a say in how the cell is run: no plugin, no fixture, no mark that does something."""
         if not self.parent.undisturbed or self.fixturenames:
             return False
+        if not self.own_markers and not any(node.own_markers for node in self.parent.chain):
+            return True
         return PYTESTS_OWN.isdisjoint(mark.name for mark in self.iter_markers())
 
     def take_hit(self) -> CellFacts | None:

@@ -23,15 +23,21 @@ class Loop:
     """Whether the loop over all items is ours, so that nobody else is asked about a cell that is cached."""
     _plainly = True
     """Whether facts are JSON-ready on each report, since somebody else may look at it."""
+    _silently = False
+    """Whether nobody does anything between two cells of one notebook but hear of their reports."""
+    _last: pytest.Item | None = None
+    """The cell that was reported last, where that was all there was to it."""
 
     def run(self, session: pytest.Session) -> bool:
         """Run all items as pytest's own loop does, but for cached cells; tell whether that was done."""
         if session.testsfailed or not compat.leaves_loop_to_us(session.config):
             return False
         self._ours, self._plainly = True, compat.looks_back(session.config)
+        self._silently = not compat.tells_of_each(session.config)
         for at, item in enumerate(session.items):
             nextitem = session.items[at + 1] if at + 1 < len(session.items) else None
             if not self.report_hit(item, nextitem):
+                self._last = None
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
             if session.shouldfail:
                 raise session.Failed(session.shouldfail)
@@ -60,7 +66,9 @@ class Loop:
         file, hooks = item.parent, item.ihook
         phases = file.wants_phases
         nodeid, location = item.nodeid, item.location
-        hooks.pytest_runtest_logstart(nodeid=nodeid, location=location)
+        silently = self._silently and self._last is not None and self._last.parent is file
+        if not silently:
+            hooks.pytest_runtest_logstart(nodeid=nodeid, location=location)
         if phases:
             _report(item, _phase("setup"))
         report = compat.report_of_passed(item, start, duration)
@@ -70,7 +78,9 @@ class Loop:
             left = _phase("teardown", lambda: leave(item, nextitem))
             if phases or left.excinfo is not None:
                 _report(item, left)
-        hooks.pytest_runtest_logfinish(nodeid=nodeid, location=location)
+        if not silently:
+            hooks.pytest_runtest_logfinish(nodeid=nodeid, location=location)
+        self._last = item
         return True
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_cells.run import Marks
     from pytest_cells.settings import Settings
 
-FORM = 2
+FORM = 3
 """The version of what is kept, and of what is asked. A change of either makes a new number."""
 NONE = Directives()
 INSIDE = frozenset({"var", "slot", "loaded", "held", "alone", HISTORY, CHAIN, SOURCES})
@@ -48,6 +48,8 @@ class KnownHit(msgspec.Struct, frozen=True):
 class KnownNotebook(msgspec.Struct, frozen=True):
     """A notebook of which all cells were cached, as it is kept."""
 
+    sources: Version
+    """What `sources_of` gives: a notebook with others was edited."""
     asked: Version
     outside: dict[str, Version]
     """What its cells depend on outside of it, by name of the input."""
@@ -58,6 +60,11 @@ def told(settings: Settings) -> str:
     """Return all settings that may decide about cells, as a text."""
     kernel = replace(settings.kernel, shared_server=None)
     return repr(replace(settings, kernel=kernel, shared_run=False, controller=None))
+
+
+def sources_of(notebook: Notebook) -> Version:
+    """Return the digest of the cells' ids and sources."""
+    return digest_of([[cell.id, cell.source] for cell in notebook.cells])
 
 
 def asked_of(notebook: Notebook, identity: KernelIdentity, settings: str, marks: Marks) -> Version:
@@ -79,8 +86,8 @@ def asked_of(notebook: Notebook, identity: KernelIdentity, settings: str, marks:
 class WholeNotebook:
     """One notebook while it is taken from the cache as a whole, or found out whether it can be next time."""
 
-    def __init__(self, store: Store, walk: TraceWalk, asked: Version) -> None:
-        """Look, once; what cannot be looked at is told by the cell that reads it."""
+    def __init__(self, store: Store, walk: TraceWalk, asked: Version, kept: KnownNotebook | None) -> None:
+        """Look, once, whether what is kept of it holds; what cannot be looked at is told by the cell that reads it."""
         self._store, self._walk, self._asked = store, walk, asked
         self._cached: set[int] = set()
         self.hits: list[KnownHit] | None = None
@@ -88,7 +95,7 @@ class WholeNotebook:
         self.told = 0
         """How many cells were told from that."""
         with contextlib.suppress(Exception):
-            self.hits = find(store, walk, asked)
+            self.hits = find(store, walk, asked, kept)
         self._looked_at = time.monotonic()
 
     def hit(self, index: int) -> KnownHit | None:
@@ -117,9 +124,8 @@ class WholeNotebook:
             keep(self._store, self._walk, self._asked)
 
 
-def find(store: Store, walk: TraceWalk, asked: Version) -> list[KnownHit] | None:
+def find(store: Store, walk: TraceWalk, asked: Version, kept: KnownNotebook | None) -> list[KnownHit] | None:
     """Return what is known of all cells of a notebook, each of which is cached, or None where that is not sure."""
-    kept = store.get_whole(walk.notebook.name, KnownNotebook)
     if kept is None or kept.asked != asked or len(kept.hits) != len(walk.notebook.cells):
         return None
     oldest_ns = time.time_ns() - TOUCH_EVERY_S * 1e9  # the ordinary way marks older entries as used
@@ -145,7 +151,7 @@ def keep(store: Store, walk: TraceWalk, asked: Version) -> None:
         KnownHit(trace.key, trace.duration_ms, found) for trace, found in zip(traces, entries, strict=True) if found
     ]
     if len(hits) == len(traces):
-        store.put_whole(walk.notebook.name, KnownNotebook(asked, outside, hits))
+        store.put_whole(walk.notebook.name, KnownNotebook(sources_of(walk.notebook), asked, outside, hits))
 
 
 def _more_than_outputs(trace: Trace) -> bool:

@@ -157,6 +157,34 @@ def test_loop_is_left_where_others_take_part(cells_project, who):
     assert ("around cell-2" in result.stdout) == (who == "protocol of another folder")
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("-q",),
+        ("-v",),
+        ("-vv",),
+        ("-o", "log_cli=1"),
+        ("-o", "console_output_style=count"),
+        ("-o", "verbosity_test_cases=1"),
+    ],
+)
+def test_the_terminal_shows_what_it_would_show(cells_project, options):
+    """Also where nobody is told of cells in the midst of a notebook that they begin and end."""
+    for name in ("a.ipynb", "deep/b.ipynb"):
+        cells_project.notebook(name, *CELLS)
+    cells_project.file("deep/test_it.py", "def test_it():\n    pass\n")
+    cells_project.notebook("deep/z.ipynb", "z = 1", "z", "# cells: cache=off\nz", "z", "z")
+    cells_project.run(*ALONE)
+    shown = []
+    for hook in ("", "def pytest_runtest_logstart(nodeid): pass", "def pytest_runtest_logfinish(nodeid): pass"):
+        cells_project.file("conftest.py", hook)
+        lines = cells_project.run(*ALONE, *options).stdout.splitlines()
+        shown.append([line for line in lines if re.search(r"\.ipynb|\.py|\d%|/\d+\]|^[c.]+$", line)])
+    assert shown[0] == shown[1] == shown[2]
+    assert "ccc" in "".join(shown[0]) or "CACHED" in "".join(shown[0])
+
+
 def test_facts_are_plain_where_somebody_looks_back(cells_project):
     """A hook at the session's end finds the same on all reports of cached cells."""
     cells_project.file(

@@ -12,6 +12,7 @@ from pytest_cells.model import Cell, Notebook
 from pytest_cells.session import Session
 from pytest_cells.settings import CacheSettings, KernelSettings, Settings
 from pytest_cells.tracing.walk import trace_lookup
+from pytest_cells.tracing.whole import KnownNotebook, sources_of
 
 from .helpers import a_cell, a_notebook, a_trace, an_identity
 
@@ -100,6 +101,25 @@ def test_a_cell_that_is_skipped_or_blank(expects):
 def test_chain(expects):
     """On the other rung that is found out in turn."""
     assert not expects([ONE], [a_cell("x = 2", 0, "one")], rung="chain")
+
+
+@pytest.mark.parametrize(("source", "asked"), [("x = 1", []), ("x = 2", ["nb.ipynb"])])
+def test_a_notebook_that_was_cached_as_a_whole(tmp_path, executor, monkeypatch, source, asked):
+    """What is remembered of its cells is read only if it was edited since; what is kept of the whole is read once."""
+    found = []
+    monkeypatch.setattr(Store, "passed_sources", lambda self, name: found.append(name) or {})
+    store = Store(tmp_path / "store")
+    store.put_trace(a_trace(lookup=trace_lookup(ONE, IDENTITY, "jupyter")))
+    known = KnownNotebook(sources_of(a_notebook(Path("nb.ipynb"), ONE)), "asked", {}, [])
+    store.put_whole("nb.ipynb", known)
+    notebook = a_notebook(Path("nb.ipynb"), a_cell(source, 0, "one"))
+    with Session(Settings(tmp_path, CacheSettings(store.folder), KernelSettings()), executor=executor) as session:
+        session.expect(notebook)
+        store.put_whole("nb.ipynb", KnownNotebook("others", "asked", {}, []))
+        assert known == session.known(notebook)
+        session.release(notebook)
+        assert known != session.known(notebook)
+    assert (asked, asked) == (found, executor.prepared)
 
 
 def test_an_edit_is_looked_for_once(tmp_path, executor, monkeypatch):
