@@ -210,7 +210,7 @@ class Walker:
     def beside(self, namespace: "dict[str, Any]") -> "Walker":
         """Return a walker of another namespace that need not find out again what this one knows of the process."""
         other = Walker(namespace, self.main)
-        other.libraries, other._modules_seen, other._module_ids = self.libraries, self._modules_seen, self._module_ids
+        other.libraries, other._module_ids, other._modules_seen = self.libraries, self.module_ids(), self._modules_seen
         return other
 
     def module_ids(self) -> "frozenset[int]":

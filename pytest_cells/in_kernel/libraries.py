@@ -7,6 +7,7 @@ than half a millisecond; where the numbers are not to be had, the objects are co
 import sys
 import types
 from collections.abc import Callable, Iterator
+from itertools import compress
 from typing import Any
 
 from .classes import members_of
@@ -41,6 +42,8 @@ _UNCHANGING = frozenset(
     [str, int, float, complex, bool, bytes, tuple, frozenset, type(None), types.ModuleType, *_DEFINED, types.MethodType]
 )
 """Types of most of what modules hold: it cannot be changed, or is watched, or changed by what is called in it."""
+_METHODS = frozenset({types.BuiltinFunctionType, types.MethodType})
+_PASSED_OVER = _UNCHANGING - _METHODS - {type}
 _get_module_dict = types.ModuleType.__getattribute__
 _VERSION_OFFSET = 24
 """Where CPython up to 3.13 keeps the number of a dictionary's state: behind its count of uses, type and length."""
@@ -80,7 +83,10 @@ class Libraries:
         """How much of what `_look` returns is one dictionary's."""
         self.homes: dict[int, str] = {}
         """The modules of the other objects that they hold, by the objects' ids."""
+        self._others: set[int] = set()
+        """The ids of methods that they hold, and of all that those hold which have changed."""
         self._known: set[int] = set()
+        """The ids of the dictionaries."""
         self._seen: set[str] = set()
         self._entries: list[tuple[str, Any, Any]] = []
         """What each is called, its dictionary, and what that held."""
@@ -108,11 +114,14 @@ class Libraries:
                 continue
             held = _get_module_dict(module, "__dict__")
             self._watch(name, held)
-            for value in list(held.values()):
+            values = list(held.values())
+            for value in compress(values, [type(value) not in _PASSED_OVER for value in values]):
                 kind = type(value)
-                if kind is type or (kind not in _UNCHANGING and issubclass(kind, type)):
+                if kind is type or issubclass(kind, type):
                     classes[id(value)] = value
-                elif kind not in _UNCHANGING:
+                elif kind in _METHODS:
+                    self._others.add(id(value))
+                else:
                     self.homes.setdefault(id(value), name)
         judged: dict[str, bool] = {}
         for kind in classes.values():
@@ -132,6 +141,7 @@ class Libraries:
             for index in _differences(versions, self._versions, 0, len(self._entries), self._width):
                 name, held, was = self._entries[index]
                 self._entries[index] = (name, held, dict(held))
+                self._others.update(map(id, list(held.values())))
                 changed.extend("it changes %s.%s" % (name, key) for key in self._differing(name, held, was))
             self._versions = versions
         registered = self._abstract_classes()
@@ -139,6 +149,18 @@ class Libraries:
             changed.append("it registers a class with an abstract one")
         self._registered = registered
         return changed
+
+    def watches(self, held: "dict[str, Any]") -> bool:
+        """Tell whether a module's dictionary is one of those."""
+        return id(held) in self._known
+
+    def may_hold(self, ids: "set[int]") -> bool:
+        """Tell whether one of some objects, by their ids, is such a dictionary, or held by one at the last look.
+
+        Classes, functions, modules, numbers, texts and tuples are not looked for.
+        """
+        seen = self._known, self.homes.keys(), self._others
+        return not all(found.isdisjoint(ids) for found in seen)
 
     def settle(self) -> None:
         """Take everything for how it has always been."""

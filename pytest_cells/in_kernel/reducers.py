@@ -19,6 +19,7 @@ from typing import Any
 
 from . import rebuild
 from .array_reducers import Apart, Memory, pandas_holders, record
+from .libraries import Libraries
 from .refusals import IN_MEMORY, REFUSED_IDS, REFUSED_NAMES, REFUSED_ROOTS, TRUSTED, Refused
 from .versions import collector
 
@@ -86,23 +87,18 @@ def _registered(kind: Any) -> Any:
     return next((way for key, way in list(copyreg.dispatch_table.items()) if key is kind), None)
 
 
-_MANY_TIMES = 8
-"""To make a set of what all modules hold takes about as long as to go through it so often."""
-
-
 class Shared:
     """The changeable values that loaded modules hold: a notebook that binds one shares it with the module.
 
     `env = os.environ` shall be the module's own after it was brought back, and no copy. It is true for as long as no
-    code of the notebook has run, and keeps alive what it has found.
+    code of the notebook has run, and keeps alive what it has found. `libraries` know already what most modules hold.
     """
 
-    def __init__(self, namespace: "dict[str, Any]") -> None:
-        self._namespace = namespace
+    def __init__(self, namespace: "dict[str, Any]", libraries: "Libraries | None" = None) -> None:
+        self._namespace, self._libraries = namespace, libraries
         self._places: dict[int, tuple[str, str]] = {}
         self._held: set[int] = set()
-        """The ids of all that modules hold, and of their variables; empty until that was worth finding."""
-        self._asked = 0
+        """The ids of all that the other modules hold, and of their variables."""
         self._kept: list[Any] = [namespace]
 
     def holds(self, values: "list[Any]") -> bool:
@@ -117,18 +113,13 @@ class Shared:
                 wanted.add(id(value))
         if not wanted:
             return False
-        self._asked += 1
-        if self._asked == _MANY_TIMES:
+        if not self._held:
             self._held = {id(self._namespace)}
             for _, variables in self._modules():
-                self._held.add(id(variables))
-                self._held.update(map(id, list(variables.values())))
-        if self._held:
-            return not wanted.isdisjoint(self._held)
-        return id(self._namespace) in wanted or any(
-            id(variables) in wanted or not wanted.isdisjoint(map(id, list(variables.values())))
-            for _, variables in self._modules()
-        )
+                if self._libraries is None or not self._libraries.watches(variables):
+                    self._held.add(id(variables))
+                    self._held.update(map(id, list(variables.values())))
+        return not wanted.isdisjoint(self._held) or (self._libraries is not None and self._libraries.may_hold(wanted))
 
     @property
     def places(self) -> "dict[int, tuple[str, str]]":

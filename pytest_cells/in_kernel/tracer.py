@@ -626,7 +626,7 @@ class Tracer:
             if component.modules or any(":" in name for name in component.names):
                 continue  # importing again is the cell's own business
             if shared is None:
-                shared = Shared(self._namespace)
+                shared = Shared(self._namespace, self._libraries)
             began = _own_clock()
             try:
                 content = dump(self._namespace, component.names, component.cuts, limit, shared, left_s)

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_cells.in_kernel import libraries
 from pytest_cells.in_kernel.libraries import Libraries
+from pytest_cells.in_kernel.reducers import Shared
 
 
 @pytest.fixture
@@ -32,6 +33,25 @@ def watched(request, library, monkeypatch):
     found = Libraries(lambda name: name == "cells_unit_own")
     assert [] == found.changes()
     return found
+
+
+def test_what_modules_hold_is_known_to_snapshots(watched, library, monkeypatch):
+    """Values, methods and dictionaries of modules that are watched, also of changed ones, and of all others."""
+    own: list[int] = []
+    shared = Shared({}, watched)
+    assert watched.watches(library.__dict__)
+    assert shared.holds([library.names]) and shared.holds([library.__dict__]) and shared.holds([own, library.names])
+    assert not shared.holds([own]) and not shared.holds(["text", 1, (), int])
+    library.limit, library.grow = own, library.names.append
+    assert ["limit", "grow"] == [told.rpartition(".")[2] for told in watched.changes()]
+    unwatched = types.ModuleType("cells_unit_unwatched")
+    unwatched.inside = ["inside"]
+    monkeypatch.setitem(sys.modules, unwatched.__name__, unwatched)
+    assert not watched.watches(unwatched.__dict__)
+    shared = Shared({}, watched)
+    for value in (own, library.grow, library.names, unwatched.inside, unwatched.__dict__):
+        assert shared.holds([value])
+    assert not shared.holds([["of nobody"]])
 
 
 CHANGES = {

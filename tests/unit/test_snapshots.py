@@ -184,7 +184,7 @@ def test_what_modules_hold_is_looked_for_once() -> None:
 
 
 def test_whether_modules_hold_a_value_is_told_every_time() -> None:
-    """After some questions a set is made of what modules hold: it gives the same answers."""
+    """A set is made of what modules hold, once."""
     shared = snapshots.Shared({})
     own: list[int] = []
     for _ in range(12):
