@@ -96,7 +96,7 @@ def _dtype_told(dtype: Any) -> str:
 def _span(walk: Any, array: Any, *, pandas: bool) -> None:
     if not array.size or not array.itemsize:
         return
-    low = array.__array_interface__["data"][0] if array.dtype.names is None else array.ctypes.data
+    low = array.ctypes.data  # faster than `__array_interface__`, which describes all of the array
     high = low + array.itemsize
     for length, stride in zip(array.shape, array.strides):
         if stride > 0:

@@ -47,6 +47,7 @@ class OwnModules:
         """By name, a module's identity and whether it is the user's own."""
         self._folders: dict[str, bool] = {}
         """By folder, whether the modules in it are the user's own."""
+        self._without_links: dict[str, str] = {}
         self._texts: dict[str, tuple[str, Any]] = {}
         self._effects: dict[tuple[str, bool], list[str]] = {}
         self._searched: dict[str, bool] = {}
@@ -92,10 +93,18 @@ class OwnModules:
         """Tell whether a module's file is the user's own."""
         folder = (os.path.realpath(path) if _is_link(path) else path).rpartition(os.sep)[0]
         if folder not in self._folders:
-            real = os.path.realpath(folder)
+            real = self._real(folder)
             of_package = any(word in _PACKAGES for word in real.split(os.sep))
             self._folders[folder] = not of_package and not (real + os.sep).startswith(self._library)
         return self._folders[folder]
+
+    def _real(self, folder: str) -> str:
+        """Return a folder without links, as `os.path.realpath` does; each folder above is looked at once."""
+        if folder not in self._without_links:
+            above, _, name = folder.rpartition(os.sep)
+            plain = name not in ("", os.curdir, os.pardir) and os.sep in above.rstrip(os.sep) and not _is_link(folder)
+            self._without_links[folder] = self._real(above) + os.sep + name if plain else os.path.realpath(folder)
+        return self._without_links[folder]
 
     def touched(self, packages: "Iterable[str]", imports: "Iterable[str]") -> "list[str]":
         """Return them all, since they may import one another, if some package or import is among them.
