@@ -140,6 +140,7 @@ class Libraries:
         if versions != self._versions:
             for index in _differences(versions, self._versions, 0, len(self._entries), self._width):
                 name, held, was = self._entries[index]
+                self._forget(was, held)
                 self._entries[index] = (name, held, dict(held))
                 self._others.update(map(id, list(held.values())))
                 changed.extend("it changes %s.%s" % (name, key) for key in self._differing(name, held, was))
@@ -161,6 +162,12 @@ class Libraries:
         """
         seen = self._known, self.homes.keys(), self._others
         return not all(found.isdisjoint(ids) for found in seen)
+
+    def _forget(self, was: "dict[Any, Any]", held: "dict[Any, Any]") -> None:
+        """Forget the homes of objects that only `was` still holds: another one may have the same id in a moment."""
+        for key in [key for key, value in was.items() if held.get(key, was) is not value and id(value) in self.homes]:
+            if _references(was, key) == _ONE_REFERENCE:
+                del self.homes[id(was[key])]
 
     def settle(self) -> None:
         """Take everything for how it has always been."""
@@ -220,6 +227,14 @@ class Libraries:
         self._entries.append((name, held, None))
         if self._ctypes is not None:
             self._readers.append(_reader(self._ctypes, held))
+
+
+def _references(held: "dict[Any, Any]", key: Any) -> int:
+    return sys.getrefcount(held[key])
+
+
+_ONE_REFERENCE = _references({"": object()}, "")
+"""What is counted of an object that nothing else holds."""
 
 
 def _differences(some: Any, others: Any, start: int, end: int, width: int) -> "list[int]":

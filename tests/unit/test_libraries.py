@@ -54,6 +54,17 @@ def test_what_modules_hold_is_known_to_snapshots(watched, library, monkeypatch):
     assert not shared.holds([["of nobody"]])
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_what_is_gone_has_no_home(watched, library, elsewhere):
+    """Its number may be that of the notebook's own next list; what something else holds is still the library's."""
+    number = id(library.names)
+    holder = [library.names] if elsewhere else []
+    assert library.__name__ == watched.homes[number]
+    library.names = None
+    assert ["it changes cells_unit_library.names"] == watched.changes()
+    assert (number in watched.homes) == bool(holder)
+
+
 CHANGES = {
     "attribute": (lambda library: setattr(library, "limit", 2), "limit"),
     "new attribute": (lambda library: setattr(library, "new", 2), "new"),
