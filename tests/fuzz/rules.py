@@ -1706,6 +1706,7 @@ LEFT = (
                 "interception.py", "        effects.raw_threads = True  # nobody can tell when it ends", "        pass"
             ),
             Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
+            NO_HANDED,
         ),
         ("raw thread",),
     ),
@@ -1717,6 +1718,7 @@ LEFT = (
         (
             Change("leftovers.py", "        if not found and self._called is not None:", "        if False:"),
             Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
+            NO_HANDED,
         ),
         ("callback of cells that do nothing", "own print"),
     ),
@@ -1728,6 +1730,7 @@ LEFT = (
         (
             Change("leftovers.py", "        found += self._tasks()\n", ""),
             Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
+            NO_HANDED,
         ),
         ("task that goes on by itself",),
     ),
@@ -1781,6 +1784,7 @@ LEFT = (
             ),
             Change("leftovers.py", "        if not found and self._called is not None:", "        if False:"),
             Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
+            NO_HANDED,
             *NO_SETTERS,
         ),
         ("import hook, result used",),
@@ -1811,6 +1815,7 @@ LEFT = (
             ),
             Change("leftovers.py", "        if not found and self._called is not None:", "        if False:"),
             Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
+            NO_HANDED,
         ),
         ("hook of IPython, result used",),
     ),
