@@ -65,6 +65,8 @@ class Effects:
         self._barrier: list[str] = []
         self._variables: dict[str, str] = {}
         self.all_variables_read = False
+        self.replaced = False
+        """Whether some module is no longer the one that it was."""
         self.processes = False
         """Whether a process was started, which may read all variables."""
         self.harmless_processes = False
@@ -77,7 +79,7 @@ class Effects:
             self.passed_over.update(self._leftovers.own_threads)
             self._events = FolderEvents()
             self._events.watch_tree(self._project, self._ignored)
-            self._modules = set(sys.modules)
+            self._modules = _modules_there()
             for slot in self._slots.values():
                 if slot.there():
                     self._safely(slot.start)
@@ -255,7 +257,7 @@ class Effects:
                 self._safely(slot.start)
         for name in ("random", "numpy.random"):
             self._begin_generator(name)
-        self._modules = set(sys.modules)
+        self._modules = _modules_there()
 
     # -- ambient state -------------------------------------------------------------------------------------
 
@@ -307,7 +309,7 @@ class Effects:
         """Pass over what libraries that were imported just now drew from `random` for themselves."""
         module, generator = sys.modules.get("random"), self._generators.get("random")
         if generator is not None:
-            for name in (DRAWN_AT_IMPORT.keys() & sys.modules.keys()) - self._modules:
+            for name in (DRAWN_AT_IMPORT.keys() & sys.modules.keys()) - self._modules.keys():
                 generator.pass_over(partial(python_state_after, module, bits=DRAWN_AT_IMPORT[name]))
 
     def _end_slots(self, told: "dict[str, Any]") -> None:
@@ -330,11 +332,14 @@ class Effects:
     def _end_modules(self) -> "list[str]":
         if not self._imported and len(sys.modules) == self._modules_before:
             return []
-        now = set(sys.modules)
-        new, gone = now - self._modules, self._modules - now
-        self._modules = now
+        before, now = self._modules, _modules_there()
+        new, gone = now.keys() - before.keys(), before.keys() - now.keys()
+        replaced = [name for name, number in now.items() if before.get(name, number) != number]
+        self._modules, self.replaced = now, bool(replaced)
         if gone:
             self.barrier("it removes a module: %s" % sorted(gone)[0])
+        if replaced:
+            self.barrier("it loads another module in place of %s" % replaced[0])
         for name in new:
             module = sys.modules.get(name)
             if isinstance(module, types.ModuleType):
@@ -418,6 +423,15 @@ class Effects:
 
     def _had_children(self) -> bool:
         return any("process" in reason for reason in self._barrier)
+
+
+def _modules_there() -> "dict[str, int]":
+    """Return the modules that there are, each with the id of its variables: those of libraries are held for ever."""
+    get, kind = types.ModuleType.__getattribute__, types.ModuleType
+    return {
+        name: id(get(module, "__dict__") if isinstance(module, kind) else module)
+        for name, module in list(sys.modules.items())
+    }
 
 
 def _all_variables(environment: Any) -> "dict[str, str]":

@@ -87,7 +87,8 @@ class Libraries:
         """The ids of methods that they hold, and of all that those hold which have changed."""
         self._known: set[int] = set()
         """The ids of the dictionaries."""
-        self._seen: set[str] = set()
+        self._seen: dict[str, int] = {}
+        """By name, the id of the dictionary of the module that was looked at."""
         self._entries: list[tuple[str, Any, Any]] = []
         """What each is called, its dictionary, and what that held."""
         self._readers: list[Any] = []
@@ -97,22 +98,24 @@ class Libraries:
         self._registered: Any = None
         self.take_in()
 
-    def take_in(self) -> None:
-        """Begin to watch what has been imported, as it is now."""
-        if len(sys.modules) == self._count:
+    def take_in(self, *, anew: bool = False) -> None:
+        """Begin to watch what has been imported, as it is now; `anew` if some may have taken the places of others."""
+        if not anew and len(sys.modules) == self._count:
             return
         self._count = len(sys.modules)
         first = len(self._entries)
         classes: dict[int, Any] = {}
         """By their ids: most are held by several modules."""
         for name, module in list(sys.modules.items()):
-            if name in self._seen or not isinstance(module, types.ModuleType):
+            if not isinstance(module, types.ModuleType) or (not anew and name in self._seen):
                 continue
-            self._seen.add(name)
+            held = _get_module_dict(module, "__dict__")
+            if self._seen.get(name) == id(held):
+                continue
+            self._seen[name] = id(held)
             package = name.partition(".")[0]
             if package in _NOT_WATCHED or package.startswith("_cython_") or self._is_own(name):
                 continue
-            held = _get_module_dict(module, "__dict__")
             self._watch(name, held)
             values = list(held.values())
             for value in compress(values, [type(value) not in _PASSED_OVER for value in values]):
@@ -169,10 +172,10 @@ class Libraries:
             if _references(was, key) == _ONE_REFERENCE:
                 del self.homes[id(was[key])]
 
-    def settle(self) -> None:
-        """Take everything for how it has always been."""
+    def settle(self, *, anew: bool = False) -> None:
+        """Take everything for how it has always been; `anew` is that of `take_in`."""
         self.changes()
-        self.take_in()
+        self.take_in(anew=anew)
 
     def _look(self, first: int = 0) -> Any:
         """Return the numbers from the first on as they stand in memory, or else the objects that there are."""

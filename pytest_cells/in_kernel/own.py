@@ -48,6 +48,8 @@ class OwnModules:
         self._folders: dict[str, bool] = {}
         """By folder, whether the modules in it are the user's own."""
         self._without_links: dict[str, str] = {}
+        self._specs: dict[str, Any] = {}
+        """By name, what a module was loaded by: `importlib.reload` makes a new one."""
         self._texts: dict[str, tuple[str, Any]] = {}
         self._effects: dict[tuple[str, bool], list[str]] = {}
         self._searched: dict[str, bool] = {}
@@ -55,14 +57,26 @@ class OwnModules:
         """The packages whose text says `__del__`, and the modules in which that was looked for."""
         self._unsteady: dict[str, frozenset[str]] = {}
 
-    def look(self) -> None:
-        """See which modules there are now."""
-        if self._count == len(sys.modules):
-            return
-        self._count = len(sys.modules)
-        for name, module in list(sys.modules.items()):
-            if name not in self.names and self._own(name, module):
-                self.names[name] = module
+    def look(self, *, anew: bool = False) -> None:
+        """See which modules there are now; `anew` if some may have taken the places of others."""
+        if anew or self._count != len(sys.modules):
+            self._count = len(sys.modules)
+            for name, module in list(sys.modules.items()):
+                if self.names.get(name) is not module and self._own(name, module):
+                    self.names[name] = module
+        for name, module in self.names.items():
+            spec = module.__dict__.get("__spec__")
+            if self._specs.setdefault(name, spec) is not spec:  # loaded once more: the text may be another
+                self._specs[name] = spec
+                self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        """Read the text of a module anew."""
+        for known in (self._texts, self._searched, self._unsteady):
+            known.pop(name, None)
+        for plainly in (True, False):
+            self._effects.pop((name, plainly), None)
+        self._finalizing = frozenset(), frozenset()
 
     def say(self, pattern: Any) -> bool:
         """Tell whether a pattern is found in the text of some module; it is looked for once in each."""

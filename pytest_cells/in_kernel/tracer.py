@@ -170,10 +170,10 @@ class Tracer:
         for name in record["modules"]:
             self._loaded_by.setdefault(name, self._count)
         before = self._known
-        self._modules.look()
+        self._modules.look(anew=self._effects.replaced)
         self._names_indexes = self._names_indexes or self._modules.say(_NAMES_AN_INDEX)
         record["names_indexes"] = self._names_indexes
-        self._libraries.take_in()
+        self._libraries.take_in(anew=self._effects.replaced)
         closure = self._closure(found, before)
         loads_classes = self._loads_classes(found, closure, before)
         if loads_classes:  # of the notebook, or of modules
@@ -262,8 +262,8 @@ class Tracer:
         """
         told = self._effects.settle()
         self._own = {name: id(value) for name, value in self._namespace.items()}
-        self._modules.look()
-        self._libraries.settle()
+        self._modules.look(anew=self._effects.replaced)
+        self._libraries.settle(anew=self._effects.replaced)
         return {key: told[key] for key in ("files", "env", "env_of_processes") if key in told}
 
     # -- bringing state back -------------------------------------------------------------------------------

@@ -14,6 +14,14 @@ from fuzz.harness import Lab, Version
 
 ADDS = "seen = []\ndef add(v): seen.append(v)\n"
 """A module that keeps state."""
+DOES_NOTHING, DOES_SOMETHING = (
+    "def f(n): return n\n",
+    (
+        "import string\nclass K:\n    def g(self, n): string.__all__.append(n)\nk = [K()]\n"
+        "def f(n):\n    for each in k: each.g(n)\n"
+    ),
+)
+"""A module before and after it is written anew; then it changes a library, in a way that no call shows."""
 REGISTERS = (
     "import codecs\nseen = [{}]\nf = getattr(codecs, 'register_' + 'error')\n"
     "x = f('fz', lambda e: (seen.append(2), ('', e.end))[1])"
@@ -1990,6 +1998,36 @@ MODULES = (
         {5: "print(b, M, c)\ntry:\n    print(a)\nexcept NameError:\n    print('gone')"},
         cached=[0, 2, 4],
         seen_by_chain=False,
+    ),
+    edit(
+        "module in the place of another",
+        ["import mod\nprint(mod.v)", "import sys\ndel sys.modules['mod']\nimport mod", "mod.v = 5", "print(mod.v)"],
+        {2: "mod.v = 6"},
+        files={"mod.py": "v = 1\n"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "two modules of one name",
+        [
+            "import sys, mod\na = mod",
+            "sys.modules.pop('mod')\nimport mod as b",
+            "b.v.append(5)",
+            "print(a.v, b.v)",
+        ],
+        {2: "b.v.append(6)"},
+        files={"mod.py": "v = []\n"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "reload of a module whose text is another",
+        [
+            f"import importlib\nfrom pathlib import Path\nprint(Path('mod.py').write_text({DOES_NOTHING!r}))\nimport mod",
+            f"print(Path('mod.py').write_text({DOES_SOMETHING!r}))\nx = importlib.reload(mod).__name__",
+            "mod.f('5')",
+            "import string\nprint(string.__all__[-1])",
+        ],
+        {2: "mod.f('6')"},
+        rerun=[2, 3],
     ),
     edit(
         "state of a module that is imported again",

@@ -1661,6 +1661,25 @@ CODE = (
         ("module that is looked for in vain",),
     ),
     Rule(
+        "modules in the place of others",
+        "Modules that take the place of others of the same name",
+        "which modules there are, before and after",
+        CHAIN,
+        (
+            Change("effects.py", "        if replaced:\n", "        if False:\n"),
+            Change("own.py", "if anew or self._count", "if self._count"),
+        ),
+        ("module in the place of another",),
+    ),
+    Rule(
+        "text of modules",
+        "What a module's text is when it is loaded once more",
+        "the text is read anew where the module has another ``__spec__``",
+        CHAIN,
+        (Change("own.py", "if self._specs.setdefault(name, spec) is not spec:", "if False:"),),
+        ("reload of a module whose text is another",),
+    ),
+    Rule(
         "modules that are imported again",
         "What cells above have left in modules of the project that a cell imports",
         "the import statements, and what an import has made anew",

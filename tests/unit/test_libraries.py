@@ -54,6 +54,17 @@ def test_what_modules_hold_is_known_to_snapshots(watched, library, monkeypatch):
     assert not shared.holds([["of nobody"]])
 
 
+def test_a_module_in_the_place_of_another(watched, library, monkeypatch):
+    """It is watched like the one before, which has the same name, where it is told that there is one."""
+    other = types.ModuleType(library.__name__)
+    other.limit = 1
+    monkeypatch.setitem(sys.modules, library.__name__, other)
+    watched.take_in(anew=True)
+    assert [] == watched.changes()
+    other.limit = 2
+    assert ["it changes cells_unit_library.limit"] == watched.changes()
+
+
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_what_is_gone_has_no_home(watched, library, elsewhere):
     """Its number may be that of the notebook's own next list; what something else holds is still the library's."""
