@@ -56,6 +56,8 @@ class Effects:
         """Whether code of any cell has started a thread that `threading` does not know."""
         self.asks_unseen = False
         """Whether any cell has asked the network, so that a connection may be open, or has loaded who knows what."""
+        self.sets_modules = False
+        """Whether code of any cell may put a module in the place of another, without importing it."""
         self._undisturbed = False
         """Whether nothing has been done since the last cell."""
         self._forget()
@@ -330,7 +332,7 @@ class Effects:
             told["slot_states"][name] = base64.b64encode(state).decode("ascii")
 
     def _end_modules(self) -> "list[str]":
-        if not self._imported and len(sys.modules) == self._modules_before:
+        if not (self._imported or self.sets_modules) and len(sys.modules) == self._modules_before:
             return []
         before, now = self._modules, _modules_there()
         new, gone = now.keys() - before.keys(), before.keys() - now.keys()

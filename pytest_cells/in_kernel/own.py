@@ -52,7 +52,8 @@ class OwnModules:
         """By name, what a module was loaded by: `importlib.reload` makes a new one."""
         self._texts: dict[str, tuple[str, Any]] = {}
         self._effects: dict[tuple[str, bool], list[str]] = {}
-        self._searched: dict[str, bool] = {}
+        self._searched: dict[Any, dict[str, bool]] = {}
+        """By pattern and name, whether it is in the text."""
         self._finalizing: tuple[frozenset[str], frozenset[str]] = frozenset(), frozenset()
         """The packages whose text says `__del__`, and the modules in which that was looked for."""
         self._unsteady: dict[str, frozenset[str]] = {}
@@ -72,21 +73,25 @@ class OwnModules:
 
     def _forget(self, name: str) -> None:
         """Read the text of a module anew."""
-        for known in (self._texts, self._searched, self._unsteady):
-            known.pop(name, None)
+        self._texts.pop(name, None)
+        self._unsteady.pop(name, None)
+        for searched in self._searched.values():
+            searched.pop(name, None)
         for plainly in (True, False):
             self._effects.pop((name, plainly), None)
         self._finalizing = frozenset(), frozenset()
 
     def say(self, pattern: Any) -> bool:
         """Tell whether a pattern is found in the text of some module; it is looked for once in each."""
-        for name in self.names.keys() - self._searched.keys():
-            self._searched[name] = pattern.search(self._read(name)[0]) is not None
-        return any(self._searched.values())
+        searched = self._searched.setdefault(pattern, {})
+        for name in self.names.keys() - searched.keys():
+            searched[name] = pattern.search(self._read(name)[0]) is not None
+        return any(searched.values())
 
     def is_own(self, name: str) -> bool:
         """Tell whether a module that is there is the user's own."""
-        return name in self.names or (name in sys.modules and self._own(name, sys.modules[name]))
+        module = sys.modules.get(name)
+        return module is not None and (self.names.get(name) is module or self._own(name, module))
 
     def _own(self, name: str, module: Any) -> bool:
         identity, own = self._judged.get(name, (0, False))

@@ -43,6 +43,7 @@ from .unsteady import (
 )
 from .versions import FINALIZES, HISTORY_NAME, OF_MODULES, SHARES, collector
 
+_SETS_MODULES = re.compile(r"\bmodules\b")
 _NAMES_AN_INDEX = re.compile(r"\.names?\b(?!\s*\()|inplace|setattr|set_names|\.freq\b")
 _WRITES_THROUGH = re.compile(
     r"writeable|WRITEABLE|setflags|overwrite_\w+\s*=\s*True|copy_\w+\s*=\s*False|\.array\b(?!\s*\()|copy\s*=\s*(?:False|None)|\.(?:values|codes)\s*\[[^\]\n]*\]\s*(?:[-+*/|&^%@]|//|\*\*|<<|>>)?=(?!=)"
@@ -133,6 +134,8 @@ class Tracer:
         self._asks_texts = self._asks_texts or _ASKS_TEXTS.search(source) is not None
         self._writes_through = _WRITES_THROUGH.search(source) is not None
         self._count += 1
+        if _SETS_MODULES.search(source) is not None or self._modules.say(_SETS_MODULES):
+            self._effects.sets_modules = True
         self._effects.begin()
         lookups.take_missing()
         self._executed.begin()

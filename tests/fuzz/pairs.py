@@ -2007,6 +2007,18 @@ MODULES = (
         rerun=[2, 3],
     ),
     edit(
+        "module that a cell puts in the place of another",
+        [
+            "import sys, types, mod\nn = types.ModuleType('mod')\nn.v = 7",
+            "sys.modules['mod'] = n\nimport mod",
+            "mod.v = 5",
+            "print(mod.v)",
+        ],
+        {2: "mod.v = 6"},
+        files={"mod.py": "v = 1\n"},
+        rerun=[2, 3],
+    ),
+    edit(
         "two modules of one name",
         [
             "import sys, mod\na = mod",

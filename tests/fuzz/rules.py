@@ -1672,6 +1672,20 @@ CODE = (
         ("module in the place of another",),
     ),
     Rule(
+        "modules that are set",
+        "Modules that code puts in the place of others without importing them",
+        "which modules there are, once some code has named ``sys.modules``",
+        CHAIN,
+        (
+            Change(
+                "tracer.py",
+                "if _SETS_MODULES.search(source) is not None or self._modules.say(_SETS_MODULES):",
+                "if False:",
+            ),
+        ),
+        ("module that a cell puts in the place of another",),
+    ),
+    Rule(
         "text of modules",
         "What a module's text is when it is loaded once more",
         "the text is read anew where the module has another ``__spec__``",
