@@ -25,7 +25,10 @@ class _Listing(NamedTuple):
 
 
 class Digests:
-    """Remember the digest of each file for as long as its inode, size and times are the same, and what folders hold."""
+    """Remember the digest of each file for as long as its inode, size and times are the same, and what folders hold.
+
+    That of what is installed for a kernel too.
+    """
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[tuple[int, ...], str]] = {}
