@@ -65,6 +65,8 @@ def by_name(walk: Any, item: Any, module: Any, path: Any) -> "bytes | None":
     if found is not item:
         return None
     walk.part.packages.add(module.partition(".")[0])
+    if not walk.is_library(module):
+        walk.part.says.update(path.split("."))
     return BY_NAME + _dumps((module, path), 2)
 
 
@@ -147,7 +149,10 @@ def write_function(walk: Any, item: Any) -> None:
         digest = note_code(walk, code)
         walk.functions[id(code)] = walk.functions.get(id(code), 0) + 1
     else:
-        digest = walk.walker.codes.facts(code).digest
+        facts = walk.walker.codes.facts(code)
+        digest = facts.digest
+        if item.__module__ == walk.main:  # as of `%run`, which gives its variables to the notebook
+            walk.part.codes |= facts.names
     module = item.__module__
     if type(module) is str and module != walk.main:
         walk.part.packages.add(module.partition(".")[0])
@@ -264,7 +269,10 @@ def class_token(walk: Any, kind: Any) -> "bytes | None":
         walk.keep.append(kind)
         walk.class_tokens[id(kind)] = known
     if known is not None:
-        walk.part.packages.add(text_of(module_of(kind)).partition(".")[0])
+        module = text_of(module_of(kind))
+        walk.part.packages.add(module.partition(".")[0])
+        if not walk.is_library(module):
+            walk.part.says.update(qualname_of(kind).split("."))
     return known
 
 

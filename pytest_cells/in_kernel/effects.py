@@ -68,7 +68,7 @@ class Effects:
         self._variables: dict[str, str] = {}
         self.all_variables_read = False
         self.replaced = False
-        """Whether some module is no longer the one that it was."""
+        """Whether some module is no longer the one that it was, or gone: their number tells nothing then."""
         self.processes = False
         """Whether a process was started, which may read all variables."""
         self.harmless_processes = False
@@ -337,7 +337,7 @@ class Effects:
         before, now = self._modules, _modules_there()
         new, gone = now.keys() - before.keys(), before.keys() - now.keys()
         replaced = [name for name, number in now.items() if before.get(name, number) != number]
-        self._modules, self.replaced = now, bool(replaced)
+        self._modules, self.replaced = now, bool(replaced or gone)
         if gone:
             self.barrier("it removes a module: %s" % sorted(gone)[0])
         if replaced:

@@ -110,11 +110,12 @@ class Component:
     `codes` are what the notebook's own code in it is called. `unsteady` tells that a clock is held in it.
     `indexes` are names outside it that hold the same pandas Index objects: only their `name` could be changed there.
     `generators` are the slots of the random generators of the whole process that it holds: their state is not in it.
+    `says` are the names of functions and classes of the project's modules in it.
     """
 
     __slots__ = (
         "codes", "cuts", "digest", "dynamic", "generators", "indexes", "modules", "names", "opaque", "packages",
-        "reads", "size", "stores", "unsteady",
+        "reads", "says", "size", "stores", "unsteady",
     )  # fmt: skip
 
     def __init__(
@@ -133,8 +134,9 @@ class Component:
         codes: "frozenset[str]" = _NOTHING,
         unsteady: bool = False,  # noqa: FBT001, FBT002
         generators: "frozenset[str]" = _NOTHING,
+        says: "frozenset[str]" = _NOTHING,
     ) -> None:
-        self.codes, self.unsteady, self.generators = codes, unsteady, generators
+        self.codes, self.unsteady, self.generators, self.says = codes, unsteady, generators, says
         self.names, self.digest, self.size, self.opaque = names, digest, size, opaque
         self.reads, self.stores, self.cuts, self.dynamic = reads, stores, cuts, dynamic
         self.packages, self.modules, self.indexes = packages, modules, indexes
@@ -236,8 +238,8 @@ class _Part:
     """What the walk of one name has found."""
 
     __slots__ = (
-        "codes", "cuts", "digest", "dynamic", "generators", "modules", "opaque", "packages", "reads", "size", "stores",
-        "unsteady",
+        "codes", "cuts", "digest", "dynamic", "generators", "modules", "opaque", "packages", "reads", "says", "size",
+        "stores", "unsteady",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -252,6 +254,7 @@ class _Part:
         self.packages: set[str] = set()
         self.modules: set[str] = set()
         self.generators: set[str] = set()
+        self.says: set[str] = set()
 
 
 class _Walk:
@@ -442,6 +445,7 @@ class _Walk:
             _union([part.codes for part in parts]),
             any([part.unsteady for part in parts]),
             _union([part.generators for part in parts]),
+            _union([part.says for part in parts]),
         )
 
     def _single(self, number: int) -> Component:
@@ -461,6 +465,7 @@ class _Walk:
             frozenset(part.codes) if part.codes else _NOTHING,
             part.unsteady,
             frozenset(part.generators) if part.generators else _NOTHING,
+            frozenset(part.says) if part.says else _NOTHING,
         )
 
     # ------------------------------------------------------------------------------------------------------- the loop

@@ -75,16 +75,24 @@ class Handed:
     def __init__(self, namespace: "dict[str, Any]", calls: Any, own: "dict[str, Any]") -> None:
         self._namespace, self._calls, self._own = namespace, calls, own
         self.names: set[str] = set()
+        self.of_modules = False
+        """Whether libraries hold code of the project's modules too, which may touch all their variables."""
 
     def note(self, found: "list[Handing]", components: "dict[str, Any]") -> None:
         """Note what a cell that has just run may have handed over to a library."""
         for handing in found:
             fresh = handing.names - self.names
             code = {name for name in fresh if name in components and components[name].codes}
-            if (code or handing.inner - self.names) and self._keeps(handing.path):
+            of_modules = any(self._is_of_modules(components.get(name)) for name in handing.names)
+            if (code or of_modules or handing.inner - self.names) and self._keeps(handing.path):
+                self.of_modules = self.of_modules or of_modules
                 self.names |= handing.inner
                 for name in code:
                     self.names |= {name} | components[name].reads | components[name].cuts
+
+    def _is_of_modules(self, component: Any) -> bool:
+        """Tell whether there may be code of the project's modules in a value."""
+        return component is not None and bool(component.says or not component.modules.isdisjoint(self._own))
 
     def _keeps(self, path: "tuple[str, ...]") -> bool:
         """Tell whether what a path stands for may keep code of the notebook's for later."""

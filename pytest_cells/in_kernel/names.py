@@ -777,10 +777,9 @@ class _Reader:
             for decorator in node.decorator_list:
                 effects.append(dotted(decorator.func if isinstance(decorator, ast.Call) else decorator) or ("?",))
             if not isinstance(node, ast.ClassDef):
-                self.found.inner.setdefault(node.name, [])
-                for inside in ast.walk(node):
-                    if isinstance(inside, ast.Expr):
-                        self.found.inner[node.name].extend(_called(inside.value))
+                self.function(node, node.name)
+        elif isinstance(node, ast.Lambda):
+            self.function(node, "<lambda>")
         elif isinstance(node, ast.Attribute):
             if node.attr in CLOCKS:
                 effects.append(("?clock",))
@@ -806,6 +805,8 @@ class _Reader:
                 self.late_code(part)
                 for inside in ast.walk(part):
                     self.noted(inside)
+                    if isinstance(inside, (ast.FunctionDef, ast.AsyncFunctionDef)):  # of a class in this one
+                        self.function(inside, inside.name)
                     if isinstance(inside, ast.Expr):
                         self.dropped(inside.value)
 

@@ -7,17 +7,19 @@ import stat
 import sys
 import sysconfig
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from . import names as reading
 from .bindings import Bindings
 from .own_code import holds, is_class, is_code, is_still
-from .unsteady import NAME
+from .unsteady import NAME, is_unsteady
 from .versions import BINDINGS, system
 
 _PACKAGES = ("site-packages", "dist-packages")
 _AGENT = __name__.partition(".")[0]
+_HERE = os.path.join(os.path.dirname(__file__), "")
+_get_module_dict = types.ModuleType.__getattribute__
 _MAIN, _IS_MAIN = re.compile("__main__"), re.compile(r"__name__\s*[!=]=\s*[\"']__main__[\"']")
 """Where a module may ask for the notebook's variables, and where it only asks whether it is a script."""
 _OF_MODULES = frozenset({"__name__", "__doc__", "__file__", "__cached__", "__loader__", "__spec__", "__package__"}) | {
@@ -29,7 +31,12 @@ _OF_MODULES = frozenset({"__name__", "__doc__", "__file__", "__cached__", "__loa
 """Variables that Python itself gives to modules."""
 _IMPORTING = frozenset({"importlib", "pkgutil", "pydoc", "runpy", "imp"})
 """Modules of Python that import others by a name that they are given."""
-_FRAMES = frozenset({"_getframe", "_current_frames", "currentframe", "inspect", "f_globals", "f_back", "__main__"})
+_FRAMES = frozenset({"_getframe", "_current_frames", "currentframe", "inspect", "f_globals", "f_back", "__main__"}) | {
+    "__subclasses__",
+    "get_ipython",
+    "user_ns",
+}
+"""Words by which a module may look for what is the notebook's."""
 
 
 class OwnModules:
@@ -43,20 +50,24 @@ class OwnModules:
             for path in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
             if path
         )
-        self._judged: dict[str, tuple[int, bool]] = {}
-        """By name, a module's identity and whether it is the user's own."""
+        self._judged: dict[str, tuple[tuple[int, int], bool]] = {}
+        """By name, a module's identity and its type's, and whether it is the user's own."""
         self._folders: dict[str, bool] = {}
         """By folder, whether the modules in it are the user's own."""
         self._without_links: dict[str, str] = {}
         self._specs: dict[str, Any] = {}
         """By name, what a module was loaded by: `importlib.reload` makes a new one."""
+        self._bound: dict[str, list[int]] = {}
+        """By name, the ids of what its variables hold."""
         self._texts: dict[str, tuple[str, Any]] = {}
         self._effects: dict[tuple[str, bool], list[str]] = {}
+        self._judged_count = -1
         self._searched: dict[Any, dict[str, bool]] = {}
         """By pattern and name, whether it is in the text."""
         self._finalizing: tuple[frozenset[str], frozenset[str]] = frozenset(), frozenset()
         """The packages whose text says `__del__`, and the modules in which that was looked for."""
-        self._unsteady: dict[str, frozenset[str]] = {}
+        self._unsteady: frozenset[str] | None = None
+        """By which words something is called that may give something else in every run, unless that is to be found."""
 
     def look(self, *, anew: bool = False) -> None:
         """See which modules there are now; `anew` if some may have taken the places of others."""
@@ -66,20 +77,28 @@ class OwnModules:
                 if self.names.get(name) is not module and self._own(name, module):
                     self.names[name] = module
         for name, module in self.names.items():
-            spec = module.__dict__.get("__spec__")
+            variables = _variables(module)
+            spec = variables.get("__spec__")
             if self._specs.setdefault(name, spec) is not spec:  # loaded once more: the text may be another
                 self._specs[name] = spec
                 self._forget(name)
+            bound = list(map(id, list(variables.values())))
+            if self._bound.setdefault(name, bound) != bound:  # what its code does may be something else
+                self._bound[name] = bound
+                self._judge_anew(name)
 
     def _forget(self, name: str) -> None:
         """Read the text of a module anew."""
         self._texts.pop(name, None)
-        self._unsteady.pop(name, None)
         for searched in self._searched.values():
             searched.pop(name, None)
+        self._finalizing = frozenset(), frozenset()
+        self._judge_anew(name)
+
+    def _judge_anew(self, name: str) -> None:
+        self._unsteady = None
         for plainly in (True, False):
             self._effects.pop((name, plainly), None)
-        self._finalizing = frozenset(), frozenset()
 
     def say(self, pattern: Any) -> bool:
         """Tell whether a pattern is found in the text of some module; it is looked for once in each."""
@@ -94,16 +113,16 @@ class OwnModules:
         return module is not None and (self.names.get(name) is module or self._own(name, module))
 
     def _own(self, name: str, module: Any) -> bool:
-        identity, own = self._judged.get(name, (0, False))
-        if identity != id(module):
+        identity, own = self._judged.get(name, (None, False))
+        if identity != (id(module), id(type(module))):
             own = self._judge(name, module)
-            self._judged[name] = id(module), own
+            self._judged[name] = (id(module), id(type(module))), own
         return own
 
     def _judge(self, name: str, module: Any) -> bool:
-        if type(module) is not types.ModuleType:
+        if not isinstance(module, types.ModuleType) or type(module).__name__ == "_LazyModule":
             return False
-        path = module.__dict__.get("__file__")
+        path = _variables(module).get("__file__")
         if type(path) is not str or name == "__main__" or name.partition(".")[0] in (_AGENT, "__mp_main__"):
             return False
         return self.is_own_file(path)
@@ -146,12 +165,12 @@ class OwnModules:
         for name, module in self.names.items():
             if sys.modules.get(name) is not module:
                 continue
-            there = list(module.__dict__.items())
+            there = list(_variables(module).items())
             variables = {key: value for key, value in there if type(key) is str and key not in _OF_MODULES}
             for variable, value in variables.items():
                 if self._is_state(name, value):
                     found["%s:%s" % (name, variable)] = value
-            found[name + BINDINGS] = bindings.of(name, module.__dict__.get("__file__"), variables)
+            found[name + BINDINGS] = bindings.of(name, _variables(module).get("__file__"), variables)
         return found
 
     def _is_state(self, name: str, value: Any) -> bool:
@@ -195,25 +214,52 @@ class OwnModules:
             if looks or _names_main(self._read(name)[0]):
                 reasons.append("module %s looks into the variables of who calls it" % name)
             for path in dict.fromkeys(paths):
-                reason = judge(path, module.__dict__) if not path[0].startswith("?") else None
+                reason = judge(path, _variables(module)) if not path[0].startswith("?") else None
                 if reason is not None:
                     reasons.append("module %s: %s" % (name, reason))
             self._effects[known] = reasons
         return self._effects[known]
 
-    def unsteady(self, name: str, judge: "Callable[..., bool]") -> "frozenset[str]":
-        """Return by which words functions of a module are called that may give something else in every run."""
-        if name not in self._unsteady:
-            module = self.names[name]
-            source, found = self._read(name)
-            words: set[str] = set()
-            if found is not None:
-                for owner, paths in found.unsteady.items():
-                    if any(judge(path, module.__dict__) for path in paths):
-                        words.add(owner or name.rpartition(".")[2])
-                words.update(owner for owner, paths in found.inner.items() if ("?clock",) in paths)
-            self._unsteady[name] = self._callers(source, words) if words else frozenset()
-        return self._unsteady[name]
+    def unsteady(self, judge: "Callable[..., bool]") -> "frozenset[str]":
+        """Return by which words functions of modules are called that may give something else in every run."""
+        if self._unsteady is None or len(self.names) != self._judged_count:
+            self._judged_count = len(self.names)
+            found = {name: self._asking(name, judge) for name in self.names}
+            self._unsteady = self._callers(found) if any(found.values()) else frozenset()
+        return self._unsteady
+
+    def _asking(self, name: str, judge: "Callable[..., bool]") -> "set[str]":
+        """Return the functions of a module that ask a clock themselves, and the classes whose special methods do."""
+        source, found = self._read(name)
+        if found is None:
+            return set()
+        variables = _variables(self.names[name])
+        asked: dict[str, set[str]] = {}
+        for owner, paths in found.unsteady.items():
+            for path in paths:
+                if judge(path, variables):
+                    asked.setdefault(owner, set()).add(path[-1])
+        for owner, paths in found.inner.items():
+            if ("?clock",) in paths:
+                asked.setdefault(owner, set()).update(reading.CLOCKS)
+        words = {owner or name.rpartition(".")[2] for owner in asked if owner[:2] != "__"}
+        words.update(word for word, value in variables.items() if is_unsteady(value) and value.__name__ != word)
+        for owner, clocks in asked.items():
+            if owner[:2] == "__":
+                words.update(part for part, text in _parts(source) if owner in text and not clocks.isdisjoint(text))
+        return words
+
+    def _callers(self, found: "dict[str, set[str]]") -> "frozenset[str]":
+        """Return those words, and all that modules bind where one of theirs stands, or of a module that they name."""
+        said = {name: set(NAME.findall(self._read(name)[0])) for name in found}
+        parts = {name: list(_parts(self._read(name)[0])) for name in found if self._read(name)[1] is not None}
+        last: set[str] | None = None
+        while last != (last := set().union(*found.values())):
+            for name, bound in parts.items():
+                near = [words for other, words in found.items() if other.rpartition(".")[2] in said[name]]
+                visible = found[name].union(*near)
+                found[name].update(part for part, text in bound if not visible.isdisjoint(text))
+        return frozenset(last)
 
     def with_finalizers(self, packages: "Iterable[str]") -> bool:
         """Tell whether a class of some package may have a `__del__`."""
@@ -222,30 +268,49 @@ class OwnModules:
             self._finalizing = frozenset(found), frozenset(self.names)
         return not self._finalizing[0].isdisjoint(packages)
 
-    @staticmethod
-    def _callers(source: str, words: "set[str]") -> "frozenset[str]":
-        """Return the words, and the functions and classes of a module whose text has one of them."""
-        parts = [
-            (node.name, set(NAME.findall(ast.get_source_segment(source, node) or "")))
-            for node in ast.walk(ast.parse(source))
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-        ]
-        more = set(words)
-        while more:
-            more = {part for part, text in parts if part not in words and not words.isdisjoint(text)}
-            words = words | more
-        return frozenset(words)
-
     def _read(self, name: str) -> "tuple[str, Any]":
         """Return the text of a module and what it says, read once; None for what cannot be read as Python."""
         if name not in self._texts:
             try:
-                with open(self.names[name].__dict__["__file__"], encoding="utf-8") as file:
+                with open(_variables(self.names[name])["__file__"], encoding="utf-8") as file:
                     source = file.read()
                 self._texts[name] = source, reading.analyse(source)
             except (OSError, ValueError, KeyError):
                 self._texts[name] = "", None
         return self._texts[name]
+
+
+def _variables(module: Any) -> "dict[str, Any]":
+    """Return a module's variables, whatever its class makes of attributes."""
+    found: dict[str, Any] = _get_module_dict(module, "__dict__")
+    return found
+
+
+def _parts(source: str) -> "Iterator[tuple[str, set[str]]]":
+    """Yield the names that a module's text binds outside functions, each with the words that stand where it is bound.
+
+    Functions inside others too, but no special methods: they go by their classes.
+    """
+
+    def words(node: ast.AST) -> "set[str]":
+        return set(NAME.findall(ast.get_source_segment(source, node) or ""))
+
+    waiting: list[tuple[ast.AST, bool]] = [(ast.parse(source), False)]
+    while waiting:
+        node, inside = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            if node.name[:2] != "__":
+                yield node.name, words(node)
+            inside = inside or not isinstance(node, ast.ClassDef)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            for alias in node.names:
+                yield alias.asname or alias.name, {alias.name.rpartition(".")[2]}
+        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None and not inside:
+            said = words(node.value)
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                for name in words(target):
+                    yield name, said
+        waiting.extend((child, inside) for child in ast.iter_child_nodes(node))
 
 
 def _names_main(text: str) -> bool:
@@ -267,8 +332,11 @@ def _monitoring() -> Any:
 class Executed:
     """The code of cells that ran since a cell began, wherever it was called from. From Python 3.12 on."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_own_file: "Callable[[str], bool]") -> None:
         self._codes: dict[int, Any] = {}
+        self.of_modules = False
+        """Whether code of the project's modules was among it."""
+        self._is_own_file, self._own_files = is_own_file, dict[str, bool]()
         self._monitoring = _monitoring()
         self._tool: int | None = None
         for tool in (4, 3) if self._monitoring is not None else ():
@@ -290,13 +358,21 @@ class Executed:
         return self._tool is not None
 
     def _seen(self, code: Any, offset: int) -> Any:
-        if "ipykernel_" in code.co_filename or code.co_filename.startswith("<ipython-input"):
+        path = code.co_filename
+        if "ipykernel_" in path or path.startswith("<ipython-input"):
             self._codes[id(code)] = code
+        elif not self.of_modules:
+            own = self._own_files.get(path)
+            if own is None:
+                own = os.path.isabs(path) and not path.startswith(_HERE) and self._is_own_file(path)
+                self._own_files[path] = own
+            self.of_modules = own
         return self._monitoring.DISABLE
 
     def begin(self) -> None:
         """Forget what ran so far."""
         self._codes.clear()
+        self.of_modules = False
         if self._tool is not None:
             self._monitoring.restart_events()
 

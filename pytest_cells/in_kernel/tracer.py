@@ -13,7 +13,7 @@ import re
 import sys
 import time
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from . import names as reading
@@ -118,7 +118,7 @@ class Tracer:
         self._libraries.settle()
         self._calls = Calls(shell.user_ns, self._modules, effects, self._libraries.homes)
         self._told_lookups: frozenset[str] = sys.stdlib_module_names
-        self._executed = Executed()
+        self._executed = Executed(self._modules.is_own_file)
         self._bindings = Bindings(self._digest_of_code, project)
         self._handed = None if self._executed.sees else Handed(shell.user_ns, self._calls, self._modules.names)
         self._finalizers = False
@@ -250,13 +250,36 @@ class Tracer:
         self._identities = {name: id(value) for name, value in bound.items()}
         if found.addresses and (record["barrier"] or self._effects.asks_unseen or may_ask_unseen(_modules())):
             record["volatile"].extend("it uses %s" % word for word in sorted(set(found.addresses)))
-        for name, effects in found.inner.items():
-            self._late_effects.setdefault(name, []).extend(effects)
-        for name, paths in found.unsteady.items():
-            self._unsteady_paths.setdefault(name, set()).update(paths)
+        self._remember(found)
+        for source in self._executed_files(record) if record["barrier"] else ():
+            self._remember(self._analyse(source) or reading.Names())
         if ok and not record["volatile"] and wishes.get("folder") and spent_s >= wishes.get("snapshot_s", 0.2):
             record["snapshots"] = self._snapshots(written & bound.keys(), after, spent_s, wishes)
         record["lookups"] = self._new_lookups()
+
+    def _remember(self, found: Any) -> None:
+        """Remember, by the names of the functions that a source defines, what they may do and ask."""
+        for name, effects in found.inner.items():
+            self._late_effects.setdefault(name, []).extend(effects)
+            self._words.setdefault(name, set()).update(found.words)
+            self._imports.setdefault(name, set()).update(found.imports)
+        for name, paths in found.unsteady.items():
+            self._unsteady_paths.setdefault(name, set()).update(paths)
+
+    def _executed_files(self, record: "dict[str, Any]") -> "Iterator[str]":
+        """Yield the sources in files of the project that were read: `%run` and `exec` leave functions of theirs."""
+        import json
+
+        for path in record["files"]:
+            if path.endswith((".py", ".ipy", ".ipynb")) and self._modules.is_own_file(path):
+                with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                    with open(path, encoding="utf-8") as file:
+                        text = file.read()
+                    if path.endswith(".ipynb"):
+                        cells = json.loads(text)["cells"]
+                        yield from ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+                    else:
+                        yield text
 
     def settle(self) -> "dict[str, Any]":
         """Take what setup code has just done for how the kernel begins, and return what files and variables it read.
@@ -396,7 +419,8 @@ class Tracer:
             waiting.extend(self._handed.names)
         closure: set[str] = set()
         of_modules = [name for name in known if ":" in name]
-        if self._modules.touched(frozenset(), found.imports):
+        held = self._executed.of_modules if self._handed is None else self._handed.of_modules
+        if held or self._modules.touched(frozenset(), found.imports):
             waiting.extend(of_modules)
             of_modules = []
         while waiting:
@@ -533,13 +557,12 @@ class Tracer:
                 record["volatile"].append("it uses %s, which gives something else in every run" % name)
             elif type(value) is str and says_now(value):
                 record["volatile"].append("it uses %s, which may be taken for the time that it is" % name)
-        words = [word for name in self._modules.names for word in self._modules.unsteady(name, self._is_unsteady)]
+        words = self._modules.unsteady(self._is_unsteady)
         if words:
-            for word in sorted(self._said(found, touched, components).intersection(words)):
+            said = self._said(found, touched, components)
+            said = said.union(*(components[name].says for name in touched if name in components))
+            for word in sorted(said & words):
                 record["volatile"].append("it may call %s, which uses the clock" % word)
-        for name in found.inner:
-            self._words.setdefault(name, set()).update(found.words)
-            self._imports.setdefault(name, set()).update(found.imports)
 
     def _said(self, found: Any, touched: "set[str]", components: "dict[str, Any]") -> "set[str]":
         """Return the words of the cell, and of those that define the functions and classes which it can reach."""

@@ -4296,6 +4296,269 @@ KEPT_BY_LIBRARIES = (
     ),
 )
 """What is reached through code and lists of the notebook's that a library holds."""
+BIG = "big = 'x' * 90000\n"
+"""A notebook with this is not cheap: only what a cell may reach is looked at."""
+MORE_OF_MODULES = (
+    edit(
+        "volatile: clock of a module that another module asks",
+        ["import report", "print(report.header())"],
+        files={
+            "report.py": "from utils import today\ndef header(): return 'Report of %s' % today()\n",
+            "utils.py": "import datetime\ndef today(): return datetime.datetime.now().isoformat()\n",
+        },
+        unstable=[1],
+        rerun=[1],
+    ),
+    edit(
+        "volatile: clock deep in a package",
+        ["import pkg", "print(pkg.go())"],
+        files={
+            "pkg/__init__.py": "from .core import go\n",
+            "pkg/core.py": "from .util import stamp\ndef go(): return stamp()\n",
+            "pkg/util.py": "import time\ndef stamp():\n    return time.time()\n",
+        },
+        unstable=[1],
+        rerun=[1],
+    ),
+    edit(
+        "volatile: clock in a base of another module",
+        ["import b", "print(b.J().t)"],
+        files={
+            "a.py": "import time\nclass K:\n    def __init__(self): self.t = time.time()\n",
+            "b.py": "from a import K\nclass J(K): pass\n",
+        },
+        unstable=[1],
+        rerun=[1],
+    ),
+    edit(
+        "volatile: clock in a dict of a module",
+        ["import a", "print(a.ACT['go']())"],
+        files={"a.py": "import time\ndef stamp():\n    return time.time()\nACT = {'go': stamp}\n"},
+        unstable=[1],
+        rerun=[1],
+    ),
+    edit(
+        "volatile: clock of a module by another name there",
+        ["import a", "print(a.other())"],
+        files={"a.py": "import time\ndef stamp():\n    return time.time()\nother = stamp\n"},
+        unstable=[1],
+        rerun=[1],
+    ),
+    edit(
+        "volatile: clock of a module by another name here",
+        ["from a import stamp as s", "print(s())"],
+        files={"a.py": "import time\ndef stamp():\n    return time.time()\n"},
+        unstable=[1],
+        rerun=[1],
+    ),
+    edit(
+        "volatile: clock of a module in a list",
+        ["import a\nacts = [a.stamp]", "print(acts[0]())"],
+        files={"a.py": "import time\ndef stamp():\n    return time.time()\n"},
+        unstable=[1],
+        rerun=[1],
+    ),
+    edit(
+        "volatile: clock where a module's object is shown",
+        ["import a\nt = a.K()", "print(t)"],
+        files={"a.py": "import time\nclass K:\n    def __str__(self): return str(time.time())\n"},
+        unstable=[1],
+        rerun=[1],
+    ),
+    edit(
+        "subclasses that a module asks for",
+        ["import mod", "class Csv(mod.Reader):\n    ext = 'csv'", "print(mod.pick())"],
+        {1: "class Csv(mod.Reader):\n    ext = 'tsv'"},
+        files={
+            "mod.py": "class Reader: ext = None\ndef pick(): return sorted(c.ext for c in Reader.__subclasses__())\n"
+        },
+        rerun=[1, 2],
+    ),
+    edit(
+        "IPython's variables that a module asks for",
+        ["big = 'x' * 90000\nimport mod", "y = 2", "print(mod.ask())"],
+        {1: "y = 3"},
+        files={"mod.py": "from IPython import get_ipython\ndef ask(): return get_ipython().user_ns['y']\n"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "file of a module of a class of its own",
+        ["import a", "print(a.f())"],
+        files={
+            "a.py": "import sys, types\ndef f(): return 1\nclass M(types.ModuleType): pass\nsys.modules[__name__].__class__ = M\n"
+        },
+        changed={
+            "a.py": "import sys, types\ndef f(): return 2\nclass M(types.ModuleType): pass\nsys.modules[__name__].__class__ = M\n"
+        },
+        rerun=[0, 1],
+    ),
+    edit(
+        "state of a module of a class of its own",
+        ["import a", "x = a.add(2)", "print(a.seen)"],
+        {1: "x = a.add(3)"},
+        files={
+            "a.py": "seen = []\ndef add(v):\n    seen.append(v)\n    return v\nimport sys, types\nclass M(types.ModuleType):\n    pass\nsys.modules[__name__].__class__ = M\n"
+        },
+        rerun=[1, 2],
+    ),
+    edit(
+        "list that a module is given to change",
+        ["import string, mod", "mod.choose(string.__all__)", "x = mod.f(3)", "print(string.__all__[-1])"],
+        {2: "x = mod.f(4)"},
+        files={
+            "mod.py": "target = None\ndef choose(t):\n    global target\n    target = t\ndef f(n):\n    target.append(n)\n"
+        },
+        rerun=[2, 3],
+    ),
+    edit(
+        "library that a module is given to change",
+        ["import string, mod", "mod.target = string", "x = mod.f(3)", "print(string.__all__[-1])"],
+        {2: "x = mod.f(4)"},
+        files={"mod.py": "target = None\ndef f(n):\n    target.__all__.append(n)\n"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "module that goes while another comes",
+        ["import sys, a", "del sys.modules['a']\nimport b", "x = b.add(2)", "print(b.seen)"],
+        {2: "x = b.add(3)-1"},
+        files={
+            "a.py": "seen = []\ndef add(v):\n    seen.append(v)\n    return v\n",
+            "b.py": "seen = []\ndef add(v):\n    seen.append(v)\n    return v\n",
+        },
+        rerun=[2, 3],
+    ),
+    edit(
+        "effect of a wrapper",
+        [
+            "import keyword\ndef logged(fn):\n    def wrapper(*a):\n        keyword.kwlist[-1] = a[0]\n        return fn(*a)\n    return wrapper",
+            "@logged\ndef f(x): return x",
+            "y = f('a')",
+            "print(keyword.kwlist[-1])",
+        ],
+        {2: "y = f('b')"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "effect of a function in a function",
+        [
+            "import keyword\ndef make():\n    def put(v):\n        keyword.kwlist[0] = v\n        return v\n    return put",
+            "s = make()",
+            "x = s('a')",
+            "print(keyword.kwlist[0])",
+        ],
+        {2: "x = s('b')"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "effect of a lambda in a function",
+        [
+            "import keyword\ndef make():\n    return lambda v: keyword.kwlist.append(v)",
+            "s = make()",
+            "x = s('a')",
+            "print(keyword.kwlist[-1])",
+        ],
+        {2: "x = s('b')"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "effect of a class in a class",
+        [
+            "import keyword\nclass A:\n    class B:\n        def put(self, v):\n            keyword.kwlist.append(v)\n",
+            "s = A.B()",
+            "x = s.put('a')",
+            "print(keyword.kwlist[-1])",
+        ],
+        {2: "x = s.put('b')"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "effect of a class in a function",
+        [
+            "import keyword\ndef make():\n    class B:\n        def put(self, v):\n            keyword.kwlist[0] = v\n    return B()\n",
+            "s = make()",
+            "x = s.put('a')",
+            "print(keyword.kwlist[0])",
+        ],
+        {2: "x = s.put('b')"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "volatile: clock in a function in a function",
+        [
+            "import datetime\ndef make():\n    def f(d):\n        return d.now()\n    return f",
+            "f = make()",
+            "print(f(datetime.datetime))",
+        ],
+        unstable=[2],
+        rerun=[2],
+    ),
+    edit(
+        "volatile: clock in a file that is run",
+        ["%run hh.py", "print(stamp())"],
+        files={
+            "hh.py": "import keyword, time\ndef put(v):\n    keyword.kwlist.append(v)\n    return v\ndef stamp(): return time.time()\n"
+        },
+        unstable=[1],
+        rerun=[1],
+    ),
+    edit(
+        "effect of a file that is run",
+        ["%run hh.py", "x = put('a')", "import keyword\nprint(keyword.kwlist[-1])"],
+        {1: "x = put('b')"},
+        files={
+            "hh.py": "import keyword, time\ndef put(v):\n    keyword.kwlist.append(v)\n    return v\ndef stamp(): return time.time()\n"
+        },
+        rerun=[1, 2],
+    ),
+    edit(
+        "volatile: clock in a file that is executed",
+        ["exec(open('hh.py').read())", "print(stamp())"],
+        files={
+            "hh.py": "import keyword, time\ndef put(v):\n    keyword.kwlist.append(v)\n    return v\ndef stamp(): return time.time()\n"
+        },
+        unstable=[1],
+        rerun=[1],
+    ),
+    edit(
+        "method of a module in a frame",
+        ["import pandas as pd, mod\ns = pd.Series([1.5])\npd.Series.fz = mod.method", "mod.k = 2", "print(s.fz())"],
+        {1: "mod.k = 3"},
+        files={"mod.py": "k = 1\ndef method(self): return k\n"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "formatter of a module",
+        [
+            "import numpy as np, mod\nnp.set_printoptions(formatter={'float': mod.fmt})\na = np.array([1.5])",
+            "mod.put(2)",
+            "print(a)",
+        ],
+        {1: "mod.put(3)"},
+        files={"mod.py": "k = 1\ndef put(n):\n    global k\n    k = n\ndef fmt(v): return str(v * k)\n"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "encoder of a module",
+        ["import json, mod\njson.JSONEncoder.default = mod.enc\nclass P: pass", "mod.put(2)", "print(json.dumps(P()))"],
+        {1: "mod.put(3)"},
+        files={"mod.py": "k = 1\ndef put(n):\n    global k\n    k = n\ndef enc(self, v): return k\n"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "accessor of a module",
+        [
+            "import pandas as pd, mod\npd.api.extensions.register_series_accessor('fz')(mod.Acc)\ns = pd.Series([1])",
+            "mod.put(2)",
+            "print(s.fz.v())",
+        ],
+        {1: "mod.put(3)"},
+        files={
+            "mod.py": "k = 1\ndef put(n):\n    global k\n    k = n\nclass Acc:\n    def __init__(self, s): pass\n    def v(self): return k\n"
+        },
+        rerun=[1, 2],
+    ),
+)
+"""What modules of the project, code in files and code in code do, in a roundabout way."""
 PAIRS: tuple[Pair, ...] = (
     *OTHER_CACHES,
     *CAUSES,
@@ -4318,4 +4581,5 @@ PAIRS: tuple[Pair, ...] = (
     *CHOSEN,
     *HISTORY_NAMES,
     *KEPT_BY_LIBRARIES,
+    *MORE_OF_MODULES,
 )

@@ -1316,8 +1316,8 @@ REPEATED = (
         (
             Change(
                 "tracer.py",
-                "        words = [word for name in self._modules.names for word in self._modules.unsteady(name, self._is_unsteady)]",
-                "        words = []",
+                "        words = self._modules.unsteady(self._is_unsteady)",
+                "        words: frozenset[str] = frozenset()",
             ),
         ),
         ("volatile: clock in a project module",),
@@ -1391,7 +1391,7 @@ CODE = (
         "Modules of the project that a cell imports, also where it reads nothing else",
         "imports in its syntax tree: all variables of all modules count as read",
         CHAIN,
-        (Change("tracer.py", "if self._modules.touched(frozenset(), found.imports):", "if False:"),),
+        (Change("tracer.py", "if held or self._modules.touched(frozenset(), found.imports):", "if held:"),),
         ("what no fingerprint tells in a module: variable of a thread",),
     ),
     Rule(
@@ -1407,7 +1407,7 @@ CODE = (
             ),
             Change(
                 "own.py",
-                '            found[name + BINDINGS] = bindings.of(name, module.__dict__.get("__file__"), variables)',
+                '            found[name + BINDINGS] = bindings.of(name, _variables(module).get("__file__"), variables)',
                 "            pass",
             ),
         ),
@@ -1670,6 +1670,114 @@ CODE = (
             Change("own.py", "if anew or self._count", "if self._count"),
         ),
         ("module in the place of another",),
+    ),
+    Rule(
+        "clocks through other modules",
+        "Functions of the project's modules that call one that asks a clock",
+        "the texts of all modules, until nothing more is found",
+        "see clocks",
+        (
+            Change(
+                "own.py",
+                "self._unsteady = self._callers(found) if any(found.values()) else frozenset()",
+                "self._unsteady = frozenset().union(*found.values())",
+            ),
+        ),
+        ("volatile: clock of a module that another module asks", "volatile: clock in a dict of a module"),
+    ),
+    Rule(
+        "code of modules in values",
+        "Which functions and classes of the project's modules a value holds, where these ask a clock",
+        "their names, found where the value is looked through",
+        "see clocks",
+        (
+            Change(
+                "tracer.py",
+                "            said = said.union(*(components[name].says for name in touched if name in components))\n",
+                "",
+            ),
+        ),
+        ("volatile: clock of a module in a list", "volatile: clock where a module's object is shown"),
+    ),
+    Rule(
+        "what a module's code stands for",
+        "Effects of the project's modules after one of their variables was bound anew",
+        "their text is judged once more",
+        CHAIN,
+        (Change("own.py", "if self._bound.setdefault(name, bound) != bound:", "if False:"),),
+        ("list that a module is given to change",),
+    ),
+    Rule(
+        "modules of another class",
+        "Modules of the project that have a class of their own",
+        "any class of modules counts, but that of lazy ones that are not loaded yet",
+        "what is no module at all in ``sys.modules`` is not seen",
+        (
+            Change(
+                "own.py",
+                'if not isinstance(module, types.ModuleType) or type(module).__name__ == "_LazyModule":',
+                "if type(module) is not types.ModuleType:",
+            ),
+        ),
+        ("file of a module of a class of its own", "state of a module of a class of its own"),
+    ),
+    Rule(
+        "modules that are gone",
+        "Modules that come while others go",
+        "which modules there are, before and after",
+        CHAIN,
+        (Change("effects.py", "bool(replaced or gone)", "bool(replaced)"),),
+        ("module that goes while another comes",),
+    ),
+    Rule(
+        "what modules look for",
+        "Modules of the project that look for subclasses, or for IPython's variables",
+        "words in their text",
+        CHAIN,
+        (Change("own.py", '    "__subclasses__",\n', ""),),
+        ("subclasses that a module asks for",),
+    ),
+    Rule(
+        "functions in functions",
+        "Effects of functions, lambdas and classes inside others",
+        "their text, judged by their own names",
+        CHAIN,
+        (
+            Change(
+                "names.py",
+                "                self.function(node, node.name)\n        elif isinstance(node, ast.Lambda):\n",
+                "                pass\n        elif False:\n",
+            ),
+        ),
+        ("effect of a wrapper", "effect of a lambda in a function"),
+    ),
+    Rule(
+        "files that are executed",
+        "Functions in files that ``%run`` and ``exec`` leave in the notebook",
+        "the text of the files of the project that the cell has read",
+        "texts from elsewhere are not looked at",
+        (
+            Change(
+                "tracer.py",
+                'for source in self._executed_files(record) if record["barrier"] else ():',
+                "for source in ():",
+            ),
+        ),
+        ("volatile: clock in a file that is run", "effect of a file that is run"),
+    ),
+    Rule(
+        "code of modules that libraries hold",
+        "Functions and classes of the project's modules that a library holds",
+        "what is handed over; from Python 3.12 on, what runs: all variables of all modules count as read",
+        "what is handed over in a roundabout way is not seen before Python 3.12",
+        (
+            Change(
+                "tracer.py",
+                "held = self._executed.of_modules if self._handed is None else self._handed.of_modules",
+                "held = False",
+            ),
+        ),
+        ("formatter of a module", "accessor of a module"),
     ),
     Rule(
         "modules that are set",
