@@ -163,6 +163,9 @@ def write_function(walk: Any, item: Any) -> None:
     rest.append(None if scope is walk.namespace else scope)
     parameters = getattr(item, "__type_params__", ())
     rest.append(parameters or None)
+    for value in rest:
+        if type(value) is dict and not value:  # it may be filled by whoever else holds it
+            walk.touch(value)
     walk.few([None if type(value) is dict and not value else value for value in rest])
 
 

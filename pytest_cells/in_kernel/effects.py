@@ -23,6 +23,9 @@ __builtins__ = PRIVATE_BUILTINS
 
 KERNEL_VARIABLES = frozenset({"IPYKERNEL_CELL_NAME", "JPY_PARENT_PID"})
 """Variables that the kernel itself asks for at every cell."""
+_KINDS = ("ALL", "COLLATE", "CTYPE", "MESSAGES", "MONETARY", "NUMERIC", "TIME")
+LOCALES = ("LANG", "LANGUAGE", *("LC_%s" % kind for kind in _KINDS))
+"""Variables that `locale.setlocale(locale.LC_ALL, "")` reads."""
 NOT_READ_BY_OTHERS = (".py", ".ipynb", ".pyc", ".pyi")
 """Endings of files that testing itself reads beside a notebook: Python's own reads of them are told anyway."""
 _encode = os.fsencode
@@ -58,6 +61,8 @@ class Effects:
         """Whether any cell has asked the network, so that a connection may be open, or has loaded who knows what."""
         self.sets_modules = False
         """Whether code of any cell may put a module in the place of another, without importing it."""
+        self.asks_locale = False
+        """Whether code of any cell may have asked for the locale that the environment names."""
         self._undisturbed = False
         """Whether nothing has been done since the last cell."""
         self._forget()
@@ -356,6 +361,8 @@ class Effects:
         if self.all_variables_read:
             read = {name: version for name, version in read.items() if name not in TRANSIENT_VARIABLES}
             read.update(_all_variables(before))
+        for name in LOCALES if self.asks_locale else ():  # C code reads them
+            read.setdefault(name, _variable(before, name))
         told["env"], told["env_writes"] = read, {}
         if self.processes:
             told["env_of_processes"] = _all_variables(before)

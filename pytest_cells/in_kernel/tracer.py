@@ -43,6 +43,7 @@ from .unsteady import (
 )
 from .versions import FINALIZES, HISTORY_NAME, OF_MODULES, SHARES, collector
 
+_ASKS_LOCALE = re.compile(r"\bsetlocale\b")
 _SETS_MODULES = re.compile(r"\bmodules\b")
 _NAMES_AN_INDEX = re.compile(r"\.names?\b(?!\s*\()|inplace|setattr|set_names|\.freq\b")
 _WRITES_THROUGH = re.compile(
@@ -136,6 +137,8 @@ class Tracer:
         self._count += 1
         if _SETS_MODULES.search(source) is not None or self._modules.say(_SETS_MODULES):
             self._effects.sets_modules = True
+        if _ASKS_LOCALE.search(source) is not None or self._modules.say(_ASKS_LOCALE):
+            self._effects.asks_locale = True
         self._effects.begin()
         lookups.take_missing()
         self._executed.begin()

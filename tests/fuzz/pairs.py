@@ -4300,6 +4300,48 @@ BIG = "big = 'x' * 90000\n"
 """A notebook with this is not cheap: only what a cell may reach is looked at."""
 MORE_OF_MODULES = (
     edit(
+        "locale of a variable that a cell sets",
+        ["import os\nos.environ['LC_ALL'] = 'C.UTF-8'", "import locale\nprint(locale.setlocale(locale.LC_ALL, ''))"],
+        {0: "import os\nos.environ['LC_ALL'] = 'C'"},
+        rerun=[0, 1],
+    ),
+    edit(
+        "locale of the environment",
+        ["import locale\nprint(locale.setlocale(locale.LC_ALL, ''))"],
+        env={"LC_ALL": "C.UTF-8"},
+        changed_env={"LC_ALL": "C"},
+        rerun=[0],
+    ),
+    edit(
+        "attributes of a frame that were empty",
+        [
+            "import pandas as pd\ndf = pd.DataFrame({'a': [1]})\nmeta = df.attrs",
+            "meta.update(unit='kg')",
+            "print(df.attrs)",
+        ],
+        {1: "meta.update(unit='g')"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "attributes of a frame that were empty, from a snapshot",
+        [
+            "import pandas as pd, time\ndf = pd.DataFrame({'a': [1]})\nmeta = df.attrs\ntime.sleep(.3)",
+            "meta.update(unit='kg')\nprint(df.attrs)",
+        ],
+        {1: "meta.update(unit='g')\nprint(df.attrs)"},
+        rerun=[1],
+    ),
+    edit(
+        "attributes of a function that were empty",
+        [
+            BIG + "reg = []\ndef d(f):\n    reg.append(vars(f))\n    return f\n@d\ndef f(): ...",
+            "reg[0]['x'] = 1",
+            "print(f.x)",
+        ],
+        {1: "reg[0]['x'] = 2"},
+        rerun=[1, 2],
+    ),
+    edit(
         "volatile: clock of a module that another module asks",
         ["import report", "print(report.header())"],
         files={

@@ -1672,6 +1672,22 @@ CODE = (
         ("module in the place of another",),
     ),
     Rule(
+        "locales",
+        "Variables by which C code finds the locale",
+        "all of them, once some code has named ``setlocale``",
+        "code in C that asks by itself is not seen",
+        (Change("effects.py", "for name in LOCALES if self.asks_locale else ():", "for name in ():"),),
+        ("locale of a variable that a cell sets", "locale of the environment"),
+    ),
+    Rule(
+        "empty attributes",
+        "Attributes of frames and functions that somebody else may fill",
+        "an empty dict is an object that a value shares",
+        SHARED,
+        (Change("arrays.py", "        walk.touch(attrs)\n", "        pass\n"),),
+        ("attributes of a frame that were empty",),
+    ),
+    Rule(
         "clocks through other modules",
         "Functions of the project's modules that call one that asks a clock",
         "the texts of all modules, until nothing more is found",
