@@ -31,14 +31,19 @@ class Bindings:
         self._digest, self._project = digest, project
         self._last: dict[str, tuple[Any, str]] = {}
 
-    def of(self, name: str, file: Any, variables: "dict[str, Any]") -> str:
-        """Return the digest of a module's file and its own variables, the same object while that is equal."""
+    def of(self, name: str, beside: "tuple[Any, Any, Any]", variables: "dict[str, Any]") -> str:
+        """Return the digest of a module's own variables, the same object while that is equal.
+
+        So much of what Python has given it counts too: its file, where it looks for modules inside it, and its text.
+        """
+        file, folders, text = beside
         bound = [
             (variable, told)
             for variable, value in variables.items()
             if (told := self._told_safely(name, variable, value)) is not None
         ]
-        place = self._place(file)
+        inside = tuple(map(self._place, folders)) if type(folders) is list else ()
+        place = self._place(file), inside, text_of(text)
         last = self._last.get(name)
         if last is None or last[0] != (place, bound):
             text = repr((place, self._written(bound))).encode("utf-8", "surrogatepass")

@@ -62,8 +62,8 @@ def by_name(walk: Any, item: Any, module: Any, path: Any) -> "bytes | None":
             return None
         found = members[step]
         members = members_of(found) if is_class(found) else None
-    if found is not item:
-        return None
+    if found is not item or (type(item) is types.FunctionType and item.__globals__ is walk.namespace):
+        return None  # also for a function of the notebook that `functools.wraps` has given the module's name
     walk.part.packages.add(module.partition(".")[0])
     if not walk.is_library(module):
         walk.part.says.update(path.split("."))

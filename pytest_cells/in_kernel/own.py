@@ -12,7 +12,7 @@ from typing import Any
 
 from . import names as reading
 from .bindings import Bindings
-from .own_code import holds, is_class, is_code, is_still
+from .own_code import holds, home_of, is_class, is_code, is_still
 from .unsteady import NAME, is_unsteady
 from .versions import BINDINGS, system
 
@@ -170,7 +170,9 @@ class OwnModules:
             for variable, value in variables.items():
                 if self._is_state(name, value):
                     found["%s:%s" % (name, variable)] = value
-            found[name + BINDINGS] = bindings.of(name, _variables(module).get("__file__"), variables)
+            given = _variables(module)
+            beside = given.get("__file__"), given.get("__path__"), given.get("__doc__")
+            found[name + BINDINGS] = bindings.of(name, beside, variables)
         return found
 
     def _is_state(self, name: str, value: Any) -> bool:
@@ -184,7 +186,7 @@ class OwnModules:
         if kind is types.ModuleType or is_still(kind):
             return False
         if is_code(value):
-            home = value.__module__
+            home = home_of(value)
             return home == "__main__" or ((home == name or not self._is_elsewhere(home, value)) and holds(value))
         if kind is not types.BuiltinFunctionType or value.__module__ == "__main__":
             return True

@@ -6,6 +6,7 @@ Which of them a name stands for is told by `bindings`.
 """
 
 import functools
+import sys
 import types
 from collections.abc import Iterable
 from typing import Any
@@ -53,6 +54,13 @@ def is_used(cached: Any) -> bool:
     """Tell whether a function of `lru_cache` may hold results: nobody can see which."""
     hits, misses, _, size = _calls(cached)
     return bool(hits or misses or size)
+
+
+def home_of(code: Any) -> Any:
+    """Return the name of the module of a function or class; `functools.wraps` gives the notebook's that of another."""
+    if type(code) is _Function and code.__globals__ is getattr(sys.modules.get("__main__"), "__dict__", None):
+        return "__main__"
+    return code.__module__
 
 
 def holds(value: Any) -> bool:

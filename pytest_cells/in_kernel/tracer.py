@@ -28,7 +28,7 @@ from .handed import Handed, handings
 from .libraries import Libraries
 from .lookups import lookups
 from .own import Executed, OwnModules
-from .own_code import OwnCode, is_code
+from .own_code import OwnCode, home_of, is_code
 from .unsteady import (
     ANY,
     FUNCTIONS,
@@ -482,7 +482,7 @@ class Tracer:
     def _walk(self, walked: "set[str]", bound: "dict[str, Any]", *, whole: bool) -> "dict[str, Any]":
         extra = {name: bound[name] for name in walked if ":" in name and name not in self._namespace}
         for name, value in extra.items():
-            if is_code(value) and value.__module__ != "__main__":
+            if is_code(value) and home_of(value) != "__main__":
                 extra[name] = OwnCode(value)
         components = self._walker.walk(sorted(walked), extra=extra)
         if whole:

@@ -4300,6 +4300,57 @@ BIG = "big = 'x' * 90000\n"
 """A notebook with this is not cheap: only what a cell may reach is looked at."""
 MORE_OF_MODULES = (
     edit(
+        "where a package looks for its modules",
+        ["import pkg", "pkg.__path__.append('one')", "from pkg import extra\nprint(extra.v)"],
+        {1: "pkg.__path__.append('two')"},
+        files={"pkg/__init__.py": "", "one/extra.py": "v = 1", "two/extra.py": "v = 2"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "docstring of a module",
+        ["import mod", "mod.__doc__ = 'a'", "print(mod.__doc__)"],
+        {1: "mod.__doc__ = 'b'"},
+        files={"mod.py": "def f(n): return n\n"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "variable of a wrapper in a module",
+        [
+            "import mod\nk = 1",
+            (
+                "import functools\ndef traced(f):\n    @functools.wraps(f)\n    def w(*a): return f(*a) + k\n    return w\n"
+                "mod.f = traced(mod.f)"
+            ),
+            "k = 5",
+            "print(mod.f(1))",
+        ],
+        {2: "k = 6"},
+        files={"mod.py": "def f(n): return n\n"},
+        rerun=[2, 3],
+    ),
+    edit(
+        "volatile: clock of a wrapper in a module",
+        [
+            "import mod, functools, time\n@functools.wraps(mod.f)\ndef w(*a): return time.time()\nmod.f = w\ndel w",
+            "print(mod.f(1))",
+        ],
+        files={"mod.py": "def f(n): return n\n"},
+        unstable=[1],
+        rerun=[1],
+    ),
+    edit(
+        "effect of a wrapper in a module",
+        [
+            "import mod, functools, keyword\n@functools.wraps(mod.f)\ndef w(n):\n    keyword.kwlist.append(n)\nmod.f = w",
+            "del w",
+            "x = mod.f('a')",
+            "print(keyword.kwlist[-1])",
+        ],
+        {2: "x = mod.f('b')"},
+        files={"mod.py": "def f(n): return n\n"},
+        rerun=[2, 3],
+    ),
+    edit(
         "locale of a variable that a cell sets",
         ["import os\nos.environ['LC_ALL'] = 'C.UTF-8'", "import locale\nprint(locale.setlocale(locale.LC_ALL, ''))"],
         {0: "import os\nos.environ['LC_ALL'] = 'C'"},

@@ -1407,7 +1407,7 @@ CODE = (
             ),
             Change(
                 "own.py",
-                '            found[name + BINDINGS] = bindings.of(name, _variables(module).get("__file__"), variables)',
+                "            found[name + BINDINGS] = bindings.of(name, beside, variables)",
                 "            pass",
             ),
         ),
@@ -1670,6 +1670,30 @@ CODE = (
             Change("own.py", "if anew or self._count", "if self._count"),
         ),
         ("module in the place of another",),
+    ),
+    Rule(
+        "wrappers in modules",
+        "Functions of the notebook that have the name of a module of the project",
+        "the variables that they see",
+        CHAIN,
+        (
+            Change(
+                "own_code.py", "if type(code) is _Function and code.__globals__ is", "if False and code.__globals__ is"
+            ),
+        ),
+        ("variable of a wrapper in a module",),
+    ),
+    Rule(
+        "what Python gives to modules",
+        "Where a package of the project looks for its modules, and the text of one",
+        "they count with what the module's functions are",
+        CHAIN,
+        (
+            Change(
+                "bindings.py", "place = self._place(file), inside, text_of(text)", "place = self._place(file), (), ''"
+            ),
+        ),
+        ("where a package looks for its modules", "docstring of a module"),
     ),
     Rule(
         "locales",
