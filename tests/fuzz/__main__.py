@@ -25,7 +25,7 @@ from benchmarks.notebooks import beside  # noqa: E402
 from fuzz.grammar import STEPS, Author  # noqa: E402
 from fuzz.harness import RUNGS, Lab, Tally, altered_agent, shown  # noqa: E402
 from fuzz.kinds import CHAIN_SEES, FAMILIES, KINDS  # noqa: E402
-from fuzz.pairs import PAIRS, complaints, touched  # noqa: E402
+from fuzz.pairs import PAIRS, beside_much, complaints, touched  # noqa: E402
 from fuzz.published import notebooks, versions_of  # noqa: E402
 from fuzz.rules import RULES, noticed, table  # noqa: E402
 from fuzz.shrink import reproducer, shrink  # noqa: E402
@@ -56,7 +56,7 @@ def main() -> int:
         agent = stack.enter_context(altered_agent(options.alter)) if options.alter else options.agent
         lab = stack.enter_context(Lab(options.cache, () if options.no_preload else PRELOAD, agent))
         if options.pairs:
-            return _pairs(lab, options.only, options.verbose)
+            return _pairs(lab, options.only, verbose=options.verbose, much=options.much)
         if options.touched:
             return _touched(lab, options.only)
         if options.notebooks:
@@ -99,6 +99,7 @@ def _options() -> argparse.Namespace:
         "--peer", action="store_true", help="run the --notebooks as they are, with both kinds of kernel and nbclient"
     )
     parser.add_argument("--pairs", action="store_true", help="run the pairs written by hand instead")
+    parser.add_argument("--much", action="store_true", help="run the pairs in notebooks that hold much else")
     parser.add_argument("--touched", action="store_true", help="edit each cell of the pairs' notebooks in turn instead")
     parser.add_argument("--mutations", action="store_true", help="break each rule of the agent: some pair must notice")
     parser.add_argument("--rules", action="store_true", help="print the table of rules that stands in the docs")
@@ -107,8 +108,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _pairs(lab: Lab, only: str, verbose: bool) -> int:  # noqa: FBT001
-    """Run the pairs written by hand; return 1 where one does not hold."""
+def _pairs(lab: Lab, only: str, *, verbose: bool, much: bool) -> int:
+    """Run the pairs written by hand, beside `much` else; return 1 where one does not hold."""
     failed = imprecise = ran = 0
     for pair in PAIRS:
         if not re.search(only, pair.name) or (lab.rung == "chain" and not pair.seen_by_chain):
@@ -116,7 +117,7 @@ def _pairs(lab: Lab, only: str, verbose: bool) -> int:  # noqa: FBT001
         if any(importlib.util.find_spec(library) is None for library in pair.libraries):
             continue
         ran += 1
-        wrong, needless = complaints(lab, pair)
+        wrong, needless = complaints(lab, beside_much(pair) if much else pair)
         failed += bool(wrong)
         imprecise += bool(needless) and lab.rung == "traces"
         for complaint in wrong:

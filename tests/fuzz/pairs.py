@@ -22,6 +22,7 @@ DOES_NOTHING, DOES_SOMETHING = (
     ),
 )
 """A module before and after it is written anew; then it changes a library, in a way that no call shows."""
+MUCH = "much = [str(i) for i in range(30_000)]"
 REGISTERS = (
     "import codecs\nseen = [{}]\nf = getattr(codecs, 'register_' + 'error')\n"
     "x = f('fz', lambda e: (seen.append(2), ('', e.end))[1])"
@@ -88,6 +89,15 @@ def touched(pair: Pair, rung: str) -> list[Version]:
             cells = [*first.cells[:at], (cell_id, f"{source}\npass"), *first.cells[at + 1 :]]
             found.append(replace(first, cells=tuple(cells), edit=f"cell {at + 1} touched"))
     return found
+
+
+def beside_much(pair: Pair) -> Pair:
+    """Return a pair with a cell above that makes so much that only what a cell may reach is looked at after it.
+
+    So it is in most notebooks, and in few pairs.
+    """
+    moved = {key: tuple(at + 1 for at in getattr(pair, key)) for key in ("rerun", "cached", "unstable")}
+    return replace(pair, before=(MUCH, *pair.before), after=(MUCH, *pair.after), **moved)  # type: ignore[arg-type]
 
 
 def complaints(lab: Lab, pair: Pair) -> tuple[list[str], list[str]]:
