@@ -60,6 +60,8 @@ class OwnModules:
         self._bound: dict[str, list[int]] = {}
         """By name, the ids of what its variables hold."""
         self._texts: dict[str, tuple[str, Any]] = {}
+        self._parts: dict[str, list[tuple[str, set[str]]]] = {}
+        """By name, what a module's text binds, each with the words that stand there."""
         self._effects: dict[tuple[str, bool], list[str]] = {}
         self._judged_count = -1
         self._searched: dict[Any, dict[str, bool]] = {}
@@ -90,6 +92,7 @@ class OwnModules:
     def _forget(self, name: str) -> None:
         """Read the text of a module anew."""
         self._texts.pop(name, None)
+        self._parts.pop(name, None)
         for searched in self._searched.values():
             searched.pop(name, None)
         self._finalizing = frozenset(), frozenset()
@@ -232,7 +235,7 @@ class OwnModules:
 
     def _asking(self, name: str, judge: "Callable[..., bool]") -> "set[str]":
         """Return the functions of a module that ask a clock themselves, and the classes whose special methods do."""
-        source, found = self._read(name)
+        found = self._read(name)[1]
         if found is None:
             return set()
         variables = _variables(self.names[name])
@@ -248,13 +251,14 @@ class OwnModules:
         words.update(word for word, value in variables.items() if is_unsteady(value) and value.__name__ != word)
         for owner, clocks in asked.items():
             if owner[:2] == "__":
-                words.update(part for part, text in _parts(source) if owner in text and not clocks.isdisjoint(text))
+                parts = self._parts_of(name)
+                words.update(part for part, text in parts if owner in text and not clocks.isdisjoint(text))
         return words
 
     def _callers(self, found: "dict[str, set[str]]") -> "frozenset[str]":
         """Return those words, and all that modules bind where one of theirs stands, or of a module that they name."""
         said = {name: set(NAME.findall(self._read(name)[0])) for name in found}
-        parts = {name: list(_parts(self._read(name)[0])) for name in found if self._read(name)[1] is not None}
+        parts = {name: self._parts_of(name) for name in found}
         last: set[str] | None = None
         while last != (last := set().union(*found.values())):
             for name, bound in parts.items():
@@ -262,6 +266,13 @@ class OwnModules:
                 visible = found[name].union(*near)
                 found[name].update(part for part, text in bound if not visible.isdisjoint(text))
         return frozenset(last)
+
+    def _parts_of(self, name: str) -> "list[tuple[str, set[str]]]":
+        """Return what the text of a module binds, found once."""
+        if name not in self._parts:
+            source, found = self._read(name)
+            self._parts[name] = list(_parts(source)) if found is not None else []
+        return self._parts[name]
 
     def with_finalizers(self, packages: "Iterable[str]") -> bool:
         """Tell whether a class of some package may have a `__del__`."""
@@ -293,9 +304,10 @@ def _parts(source: str) -> "Iterator[tuple[str, set[str]]]":
 
     Functions inside others too, but no special methods: they go by their classes.
     """
+    lines = source.splitlines()
 
-    def words(node: ast.AST) -> "set[str]":
-        return set(NAME.findall(ast.get_source_segment(source, node) or ""))
+    def words(node: Any) -> "set[str]":  # of all its lines
+        return set(NAME.findall("\n".join(lines[node.lineno - 1 : node.end_lineno])))
 
     waiting: list[tuple[ast.AST, bool]] = [(ast.parse(source), False)]
     while waiting:
@@ -310,8 +322,9 @@ def _parts(source: str) -> "Iterator[tuple[str, set[str]]]":
         elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None and not inside:
             said = words(node.value)
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                for name in words(target):
-                    yield name, said
+                for part in ast.walk(target):
+                    if isinstance(part, (ast.Name, ast.Attribute)):
+                        yield part.id if isinstance(part, ast.Name) else part.attr, said
         waiting.extend((child, inside) for child in ast.iter_child_nodes(node))
 
 
