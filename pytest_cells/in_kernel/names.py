@@ -754,7 +754,14 @@ class _Reader:
                 self.found.volatile.append("the clock (%s)" % alias.name)
 
     def function(self, node: "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda", name: str) -> None:
-        """Take in a function's body: it may run whenever; what it does for its effect is noted by its name."""
+        """Take in a function and those inside it, which may run whenever: what each does is noted by its name."""
+        for part in self.body(node, name):
+            for inside in ast.walk(part):
+                if isinstance(inside, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                    self.body(inside, getattr(inside, "name", "<lambda>"))
+
+    def body(self, node: "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda", name: str) -> "list[ast.AST]":
+        """Note, by its name, what one function does for its effect, and return the parts of its body."""
         body: list[ast.AST] = list(node.body) if isinstance(node.body, list) else [node.body]
         effects = self.found.inner.setdefault(name, [])
         if isinstance(node, ast.Lambda):
@@ -765,6 +772,7 @@ class _Reader:
             self.late_code(part)
             for inside in ast.walk(part):
                 self.noted_inside(inside, effects)
+        return body
 
     def noted_inside(self, node: ast.AST, effects: "list[tuple[str, ...]]") -> None:
         if isinstance(node, ast.Call):
@@ -776,10 +784,6 @@ class _Reader:
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             for decorator in node.decorator_list:
                 effects.append(dotted(decorator.func if isinstance(decorator, ast.Call) else decorator) or ("?",))
-            if not isinstance(node, ast.ClassDef):
-                self.function(node, node.name)
-        elif isinstance(node, ast.Lambda):
-            self.function(node, "<lambda>")
         elif isinstance(node, ast.Attribute):
             if node.attr in CLOCKS:
                 effects.append(("?clock",))

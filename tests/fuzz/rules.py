@@ -1785,8 +1785,8 @@ CODE = (
         (
             Change(
                 "names.py",
-                "                self.function(node, node.name)\n        elif isinstance(node, ast.Lambda):\n",
-                "                pass\n        elif False:\n",
+                '                    self.body(inside, getattr(inside, "name", "<lambda>"))\n',
+                "                    pass\n",
             ),
         ),
         ("effect of a wrapper", "effect of a lambda in a function"),

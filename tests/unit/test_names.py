@@ -259,3 +259,11 @@ def test_modules_that_are_asked_for(source, asked):
     found = names(source)
     assert (asked or set()) == found.asked_modules
     assert ("modules" in found.dynamic) is (asked is None)
+
+
+def test_functions_in_functions_are_read_once():
+    """Each of thirty functions in each other: were each read with all around it, this would never end."""
+    source = "".join(f"{'    ' * depth}def f{depth}():\n" for depth in range(30)) + f"{'    ' * 30}a.append(1)\n"
+    found = names(f"{source}g = {''.join(f'lambda x{number}: ' for number in range(30))}x0\n")
+    assert {("a", "append")} == {path[-2:] for path in found.inner["f0"]}
+    assert {"<lambda>", *(f"f{depth}" for depth in range(30))} == set(found.inner)
