@@ -276,13 +276,11 @@ def _frame(walk: Any, item: Any) -> None:
     flags = attributes.get("_flags")
     walk.out.append(_FRAME + _dumps(bool(getattr(flags, "_allows_duplicate_labels", True)), 2))
     walk.touch(attributes)
-    attrs = attributes.get("_attrs")
-    if type(attrs) is dict and not attrs:  # it may be filled by whoever else holds it
-        walk.touch(attrs)
     for axis in manager.axes:
         walk.indexes.setdefault(id(axis), set()).add(walk.number)
     axes = [Frozen(axis) for axis in manager.axes]
-    todo = [type(item), attrs or None, walk.own(list(rest)), walk.own(list(rest.values())), *axes]
+    attrs = walk.filled(attributes.get("_attrs"))
+    todo = [type(item), attrs, walk.own(list(rest)), walk.own(list(rest.values())), *axes]
     if type(manager).__name__ == "SingleBlockManager":
         todo.append(Frozen(manager.blocks[0].values))
     else:

@@ -10,7 +10,7 @@ import types
 from typing import Any
 
 from . import names as reading
-from .classes import module_of
+from .classes import module_dict_of, module_of
 from .unsteady import deepest, name_of_module, text_of
 
 _LIBRARY_HELD = frozenset({"logging"})
@@ -208,7 +208,7 @@ class Calls:
             value = (self._namespace if variables is None else variables).get(path[0])
         while words and isinstance(value, types.ModuleType):
             module = name_of_module(value)
-            value = types.ModuleType.__getattribute__(value, "__dict__").get(words.pop(0))
+            value = module_dict_of(value).get(words.pop(0))
         return (None if words else value), module
 
     def _patched(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "str | None":

@@ -64,10 +64,15 @@ def by_name(walk: Any, item: Any, module: Any, path: Any) -> "bytes | None":
         members = members_of(found) if is_class(found) else None
     if found is not item or (type(item) is types.FunctionType and item.__globals__ is walk.namespace):
         return None  # also for a function of the notebook that `functools.wraps` has given the module's name
+    _refer(walk, module, path)
+    return BY_NAME + _dumps((module, path), 2)
+
+
+def _refer(walk: Any, module: str, path: str) -> None:
+    """Note that the name refers to what a module holds."""
     walk.part.packages.add(module.partition(".")[0])
     if not walk.is_library(module):
         walk.part.says.update(path.split("."))
-    return BY_NAME + _dumps((module, path), 2)
 
 
 def is_bound(walk: Any, item: Any, name: Any) -> bool:
@@ -163,10 +168,7 @@ def write_function(walk: Any, item: Any) -> None:
     rest.append(None if scope is walk.namespace else scope)
     parameters = getattr(item, "__type_params__", ())
     rest.append(parameters or None)
-    for value in rest:
-        if type(value) is dict and not value:  # it may be filled by whoever else holds it
-            walk.touch(value)
-    walk.few([None if type(value) is dict and not value else value for value in rest])
+    walk.few(list(map(walk.filled, rest)))
 
 
 def write_own_code(walk: Any, code: OwnCode) -> None:
@@ -272,10 +274,7 @@ def class_token(walk: Any, kind: Any) -> "bytes | None":
         walk.keep.append(kind)
         walk.class_tokens[id(kind)] = known
     if known is not None:
-        module = text_of(module_of(kind))
-        walk.part.packages.add(module.partition(".")[0])
-        if not walk.is_library(module):
-            walk.part.says.update(qualname_of(kind).split("."))
+        _refer(walk, text_of(module_of(kind)), qualname_of(kind))
     return known
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from . import interception
 from .addresses import is_known
+from .classes import module_dict_of
 from .files import Files, Places
 from .folder_events import CHANGES, CLOSE_WRITE, MODIFY, MOVED_TO, FolderEvents, Happened
 from .generators import DRAWN_AT_IMPORT, Entropy, Generator, numpy_generator, python_generator, python_state_after
@@ -350,7 +351,7 @@ class Effects:
         for name in new:
             module = sys.modules.get(name)
             if isinstance(module, types.ModuleType):
-                file = types.ModuleType.__getattribute__(module, "__dict__").get("__file__")
+                file = module_dict_of(module).get("__file__")
                 if type(file) is str:
                     self.module_read(file)
         return sorted(name for name in new if type(name) is str)
@@ -436,9 +437,8 @@ class Effects:
 
 def _modules_there() -> "dict[str, int]":
     """Return the modules that there are, each with the id of its variables: those of libraries are held for ever."""
-    get, kind = types.ModuleType.__getattribute__, types.ModuleType
     return {
-        name: id(get(module, "__dict__") if isinstance(module, kind) else module)
+        name: id(module_dict_of(module) if isinstance(module, types.ModuleType) else module)
         for name, module in list(sys.modules.items())
     }
 

@@ -548,6 +548,13 @@ class _Walk:
         self.out.append(_dumps((values, places), 2))
         self.stack.extend(reversed(inner))
 
+    def filled(self, value: Any) -> Any:
+        """Return a value, but None for an empty dict, which whoever else holds it may fill."""
+        if type(value) is dict and not value:
+            self.touch(value)
+            return None
+        return value
+
     def touch(self, item: Any) -> None:
         """Note that the name reaches an object, which is walked elsewhere or not at all."""
         known = self.touched.setdefault(id(item), self.number)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import compress
 from typing import Any
 
-from .classes import members_of
+from .classes import members_of, module_dict_of
 from .versions import PRIVATE_BUILTINS, collector
 
 __builtins__ = PRIVATE_BUILTINS
@@ -44,7 +44,6 @@ _UNCHANGING = frozenset(
 """Types of most of what modules hold: it cannot be changed, or is watched, or changed by what is called in it."""
 _METHODS = frozenset({types.BuiltinFunctionType, types.MethodType})
 _PASSED_OVER = _UNCHANGING - _METHODS - {type}
-_get_module_dict = types.ModuleType.__getattribute__
 _VERSION_OFFSET = 24
 """Where CPython up to 3.13 keeps the number of a dictionary's state: behind its count of uses, type and length."""
 
@@ -109,7 +108,7 @@ class Libraries:
         for name, module in list(sys.modules.items()):
             if not isinstance(module, types.ModuleType) or (not anew and name in self._seen):
                 continue
-            held = _get_module_dict(module, "__dict__")
+            held = module_dict_of(module)
             if self._seen.get(name) == id(held):
                 continue
             self._seen[name] = id(held)

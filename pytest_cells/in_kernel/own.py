@@ -12,6 +12,7 @@ from typing import Any
 
 from . import names as reading
 from .bindings import Bindings
+from .classes import module_dict_of
 from .own_code import holds, home_of, is_class, is_code, is_still
 from .unsteady import NAME, is_unsteady
 from .versions import BINDINGS, system
@@ -19,7 +20,6 @@ from .versions import BINDINGS, system
 _PACKAGES = ("site-packages", "dist-packages")
 _AGENT = __name__.partition(".")[0]
 _HERE = os.path.join(os.path.dirname(__file__), "")
-_get_module_dict = types.ModuleType.__getattribute__
 _MAIN, _IS_MAIN = re.compile("__main__"), re.compile(r"__name__\s*[!=]=\s*[\"']__main__[\"']")
 """Where a module may ask for the notebook's variables, and where it only asks whether it is a script."""
 _OF_MODULES = frozenset({"__name__", "__doc__", "__file__", "__cached__", "__loader__", "__spec__", "__package__"}) | {
@@ -63,7 +63,6 @@ class OwnModules:
         self._parts: dict[str, list[tuple[str, set[str]]]] = {}
         """By name, what a module's text binds, each with the words that stand there."""
         self._effects: dict[tuple[str, bool], list[str]] = {}
-        self._judged_count = -1
         self._searched: dict[Any, dict[str, bool]] = {}
         """By pattern and name, whether it is in the text."""
         self._finalizing: tuple[frozenset[str], frozenset[str]] = frozenset(), frozenset()
@@ -77,9 +76,9 @@ class OwnModules:
             self._count = len(sys.modules)
             for name, module in list(sys.modules.items()):
                 if self.names.get(name) is not module and self._own(name, module):
-                    self.names[name] = module
+                    self.names[name], self._unsteady = module, None
         for name, module in self.names.items():
-            variables = _variables(module)
+            variables = module_dict_of(module)
             spec = variables.get("__spec__")
             if self._specs.setdefault(name, spec) is not spec:  # loaded once more: the text may be another
                 self._specs[name] = spec
@@ -125,7 +124,7 @@ class OwnModules:
     def _judge(self, name: str, module: Any) -> bool:
         if not isinstance(module, types.ModuleType) or type(module).__name__ == "_LazyModule":
             return False
-        path = _variables(module).get("__file__")
+        path = module_dict_of(module).get("__file__")
         if type(path) is not str or name == "__main__" or name.partition(".")[0] in (_AGENT, "__mp_main__"):
             return False
         return self.is_own_file(path)
@@ -168,12 +167,13 @@ class OwnModules:
         for name, module in self.names.items():
             if sys.modules.get(name) is not module:
                 continue
-            there = list(_variables(module).items())
-            variables = {key: value for key, value in there if type(key) is str and key not in _OF_MODULES}
+            given = module_dict_of(module)
+            variables = {
+                key: value for key, value in list(given.items()) if type(key) is str and key not in _OF_MODULES
+            }
             for variable, value in variables.items():
                 if self._is_state(name, value):
                     found["%s:%s" % (name, variable)] = value
-            given = _variables(module)
             beside = given.get("__file__"), given.get("__path__"), given.get("__doc__")
             found[name + BINDINGS] = bindings.of(name, beside, variables)
         return found
@@ -219,7 +219,7 @@ class OwnModules:
             if looks or _names_main(self._read(name)[0]):
                 reasons.append("module %s looks into the variables of who calls it" % name)
             for path in dict.fromkeys(paths):
-                reason = judge(path, _variables(module)) if not path[0].startswith("?") else None
+                reason = judge(path, module_dict_of(module)) if not path[0].startswith("?") else None
                 if reason is not None:
                     reasons.append("module %s: %s" % (name, reason))
             self._effects[known] = reasons
@@ -227,8 +227,7 @@ class OwnModules:
 
     def unsteady(self, judge: "Callable[..., bool]") -> "frozenset[str]":
         """Return by which words functions of modules are called that may give something else in every run."""
-        if self._unsteady is None or len(self.names) != self._judged_count:
-            self._judged_count = len(self.names)
+        if self._unsteady is None:
             found = {name: self._asking(name, judge) for name in self.names}
             self._unsteady = self._callers(found) if any(found.values()) else frozenset()
         return self._unsteady
@@ -238,7 +237,7 @@ class OwnModules:
         found = self._read(name)[1]
         if found is None:
             return set()
-        variables = _variables(self.names[name])
+        variables = module_dict_of(self.names[name])
         asked: dict[str, set[str]] = {}
         for owner, paths in found.unsteady.items():
             for path in paths:
@@ -285,18 +284,12 @@ class OwnModules:
         """Return the text of a module and what it says, read once; None for what cannot be read as Python."""
         if name not in self._texts:
             try:
-                with open(_variables(self.names[name])["__file__"], encoding="utf-8") as file:
+                with open(module_dict_of(self.names[name])["__file__"], encoding="utf-8") as file:
                     source = file.read()
                 self._texts[name] = source, reading.analyse(source)
             except (OSError, ValueError, KeyError):
                 self._texts[name] = "", None
         return self._texts[name]
-
-
-def _variables(module: Any) -> "dict[str, Any]":
-    """Return a module's variables, whatever its class makes of attributes."""
-    found: dict[str, Any] = _get_module_dict(module, "__dict__")
-    return found
 
 
 def _parts(source: str) -> "Iterator[tuple[str, set[str]]]":

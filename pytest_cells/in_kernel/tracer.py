@@ -135,14 +135,17 @@ class Tracer:
         self._asks_texts = self._asks_texts or _ASKS_TEXTS.search(source) is not None
         self._writes_through = _WRITES_THROUGH.search(source) is not None
         self._count += 1
-        if _SETS_MODULES.search(source) is not None or self._modules.say(_SETS_MODULES):
-            self._effects.sets_modules = True
-        if _ASKS_LOCALE.search(source) is not None or self._modules.say(_ASKS_LOCALE):
-            self._effects.asks_locale = True
-        self._effects.begin()
+        effects = self._effects
+        effects.sets_modules = effects.sets_modules or self._says(_SETS_MODULES, source)
+        effects.asks_locale = effects.asks_locale or self._says(_ASKS_LOCALE, source)
+        effects.begin()
         lookups.take_missing()
         self._executed.begin()
         self._before = _clock()
+
+    def _says(self, pattern: Any, source: str) -> bool:
+        """Tell whether a pattern is found in a cell's source, or in the text of some module of the project."""
+        return pattern.search(source) is not None or self._modules.say(pattern)
 
     def end(self, wishes: "dict[str, Any]", *, ok: bool) -> "dict[str, Any]":
         """Return what was observed of the cell that has just ended; `ok` tells whether without an error."""

@@ -11,6 +11,8 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+from .classes import module_dict_of
+
 _COUNTERS = ("time", "perf_counter", "monotonic", "process_time", "thread_time")
 _TIMES = frozenset({*_COUNTERS, *("%s_ns" % word for word in _COUNTERS), "clock_gettime", "clock_gettime_ns"})
 _DATES = frozenset({"now", "today", "utcnow"})
@@ -317,7 +319,7 @@ def _gets_attribute(node: ast.Call) -> bool:
 
 def name_of_module(module: types.ModuleType) -> str:
     """Return what a module says that it is called, whatever its class makes of that."""
-    return text_of(types.ModuleType.__getattribute__(module, "__dict__").get("__name__"))
+    return text_of(module_dict_of(module).get("__name__"))
 
 
 def text_of(value: Any) -> str:

@@ -23,6 +23,7 @@ DOES_NOTHING, DOES_SOMETHING = (
 )
 """A module before and after it is written anew; then it changes a library, in a way that no call shows."""
 MUCH = "much = [str(i) for i in range(30_000)]"
+"""A cell that makes much: only what a cell may reach is looked at after it."""
 REGISTERS = (
     "import codecs\nseen = [{}]\nf = getattr(codecs, 'register_' + 'error')\n"
     "x = f('fz', lambda e: (seen.append(2), ('', e.end))[1])"
@@ -4308,6 +4309,8 @@ KEPT_BY_LIBRARIES = (
 """What is reached through code and lists of the notebook's that a library holds."""
 BIG = "big = 'x' * 90000\n"
 """A notebook with this is not cheap: only what a cell may reach is looked at."""
+STAMP = "import time\ndef stamp():\n    return time.time()\n"
+"""A module with a function that asks a clock."""
 MORE_OF_MODULES = (
     edit(
         "where a package looks for its modules",
@@ -4418,7 +4421,7 @@ MORE_OF_MODULES = (
         files={
             "pkg/__init__.py": "from .core import go\n",
             "pkg/core.py": "from .util import stamp\ndef go(): return stamp()\n",
-            "pkg/util.py": "import time\ndef stamp():\n    return time.time()\n",
+            "pkg/util.py": STAMP,
         },
         unstable=[1],
         rerun=[1],
@@ -4436,28 +4439,28 @@ MORE_OF_MODULES = (
     edit(
         "volatile: clock in a dict of a module",
         ["import a", "print(a.ACT['go']())"],
-        files={"a.py": "import time\ndef stamp():\n    return time.time()\nACT = {'go': stamp}\n"},
+        files={"a.py": STAMP + "ACT = {'go': stamp}\n"},
         unstable=[1],
         rerun=[1],
     ),
     edit(
         "volatile: clock of a module by another name there",
         ["import a", "print(a.other())"],
-        files={"a.py": "import time\ndef stamp():\n    return time.time()\nother = stamp\n"},
+        files={"a.py": STAMP + "other = stamp\n"},
         unstable=[1],
         rerun=[1],
     ),
     edit(
         "volatile: clock of a module by another name here",
         ["from a import stamp as s", "print(s())"],
-        files={"a.py": "import time\ndef stamp():\n    return time.time()\n"},
+        files={"a.py": STAMP},
         unstable=[1],
         rerun=[1],
     ),
     edit(
         "volatile: clock of a module in a list",
         ["import a\nacts = [a.stamp]", "print(acts[0]())"],
-        files={"a.py": "import time\ndef stamp():\n    return time.time()\n"},
+        files={"a.py": STAMP},
         unstable=[1],
         rerun=[1],
     ),
@@ -4479,7 +4482,7 @@ MORE_OF_MODULES = (
     ),
     edit(
         "IPython's variables that a module asks for",
-        ["big = 'x' * 90000\nimport mod", "y = 2", "print(mod.ask())"],
+        [BIG + "import mod", "y = 2", "print(mod.ask())"],
         {1: "y = 3"},
         files={"mod.py": "from IPython import get_ipython\ndef ask(): return get_ipython().user_ns['y']\n"},
         rerun=[1, 2],

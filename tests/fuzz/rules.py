@@ -1708,7 +1708,11 @@ CODE = (
         "Attributes of frames and functions that somebody else may fill",
         "an empty dict is an object that a value shares",
         SHARED,
-        (Change("arrays.py", "        walk.touch(attrs)\n", "        pass\n"),),
+        (
+            Change(
+                "fingerprints.py", "            self.touch(value)\n            return None", "            return None"
+            ),
+        ),
         ("attributes of a frame that were empty",),
     ),
     Rule(
@@ -1827,8 +1831,8 @@ CODE = (
         (
             Change(
                 "tracer.py",
-                "if _SETS_MODULES.search(source) is not None or self._modules.say(_SETS_MODULES):",
-                "if False:",
+                "effects.sets_modules = effects.sets_modules or self._says(_SETS_MODULES, source)",
+                "pass",
             ),
         ),
         ("module that a cell puts in the place of another",),
