@@ -81,6 +81,8 @@ class Calls:
             if name in ("builtins", "_io") or (path[0], name) == ("open", "io"):  # the notebook's own is IPython's
                 return None if _is_harmless_builtin(path) else "it calls %s for its effect" % shown
             return self._called(name, [text_of(value.__name__), *rest], shown)
+        if isinstance(value, types.MethodType) and not rest:
+            value, rest = value.__self__, [text_of(getattr(value, "__name__", ""))]
         if (home := self._home_of(value, rest[-1] if rest else "")) is not None:
             return "it may change what %s holds (%s)" % (home, shown)
         held = text_of(getattr(type(value), "__module__", "")).partition(".")[0] in _LIBRARY_HELD

@@ -3646,6 +3646,12 @@ SETTINGS = (
                 GRAY,
             ),
             (
+                "bound method, where not all is looked at",
+                f"{LARGE}\n{PYPLOT}\npaint = plt.cm.gray.set_bad",
+                "paint((0.50, 0, 0))",
+                GRAY,
+            ),
+            (
                 "list of a module",
                 "import keyword",
                 "from keyword import kwlist\nkwlist += ['50']",
@@ -4116,7 +4122,7 @@ HISTORY_NAMES = (
                 "factor = 5",
                 "report -v",
             ),
-            ("macro", ["a = 1", "print(a)", "%macro -q m 2"], "a = 5", "m"),
+            ("macro", ["a = 1", "get_ipython().define_macro('m', 'print(a)\\n')"], "a = 5", "m"),
             ("below an empty line", ["x = 1"], "y = 5", "\nwho"),
         )
     ),

@@ -2092,6 +2092,14 @@ ROUNDABOUT = (
         ("set: colormap that is handed on",),
     ),
     Rule(
+        "bound methods in variables",
+        "Methods of an object that a library's module holds, called by a variable of the notebook",
+        "the object of the method, and the method's name",
+        CHAIN,
+        (Change("calls.py", "if isinstance(value, types.MethodType) and not rest:", "if False:"),),
+        ("set: bound method, where not all is looked at",),
+    ),
+    Rule(
         "names in loops",
         "Names for what libraries hold, given by a loop, of a function or deleted afterwards",
         "loops over what stands in brackets",
