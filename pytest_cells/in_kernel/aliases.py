@@ -15,6 +15,7 @@ from .classes import (
     GETSET,
     NOT_IN_CLASSES,
     SLOT,
+    identity,
     members_of,
     module_dict_of,
     module_of,
@@ -54,27 +55,27 @@ _HOLDERS = {
 }
 """Types of C that do not tell Python's collector what they hold, by the attribute that has it."""
 _WAYS = {
-    id(OwnCode): _OF_MODULE,
-    id(types.CodeType): _SOME_CODE,
-    id(types.BuiltinFunctionType): _A_BUILTIN,
-    id(types.FunctionType): _A_FUNCTION,
-    id(types.GeneratorType): _A_GENERATOR,
-    id(types.CoroutineType): _A_GENERATOR,
-    id(types.AsyncGeneratorType): _A_GENERATOR,
-    id(types.FrameType): _A_FRAME,
-    id(weakref.ProxyType): _UNKNOWN,
-    id(weakref.CallableProxyType): _UNKNOWN,
-    id(type(NotImplemented)): _LEAF,
-    id(SLOT): _LEAF,
-    id(GETSET): _LEAF,
-    id(types.WrapperDescriptorType): _LEAF,
-    id(types.MethodDescriptorType): _LEAF,
-    id(types.ClassMethodDescriptorType): _LEAF,
+    identity(OwnCode): _OF_MODULE,
+    identity(types.CodeType): _SOME_CODE,
+    identity(types.BuiltinFunctionType): _A_BUILTIN,
+    identity(types.FunctionType): _A_FUNCTION,
+    identity(types.GeneratorType): _A_GENERATOR,
+    identity(types.CoroutineType): _A_GENERATOR,
+    identity(types.AsyncGeneratorType): _A_GENERATOR,
+    identity(types.FrameType): _A_FRAME,
+    identity(weakref.ProxyType): _UNKNOWN,
+    identity(weakref.CallableProxyType): _UNKNOWN,
+    identity(type(NotImplemented)): _LEAF,
+    identity(SLOT): _LEAF,
+    identity(GETSET): _LEAF,
+    identity(types.WrapperDescriptorType): _LEAF,
+    identity(types.MethodDescriptorType): _LEAF,
+    identity(types.ClassMethodDescriptorType): _LEAF,
 }
 _WAYS.update(
     dict.fromkeys(
         map(
-            id,
+            identity,
             (tuple, frozenset, range, slice, property, staticmethod, classmethod, types.MethodType,
              types.MappingProxyType, types.MethodWrapperType, types.TracebackType),
         ),
@@ -82,9 +83,9 @@ _WAYS.update(
     )
 )  # fmt: skip
 _WAYS_OF_BASES = {
-    id(type): _A_CLASS,
-    id(types.ModuleType): _A_MODULE,
-    id(weakref.ReferenceType): _A_REFERENCE,
+    identity(type): _A_CLASS,
+    identity(types.ModuleType): _A_MODULE,
+    identity(weakref.ReferenceType): _A_REFERENCE,
 }
 """How the search for aliases treats types, and all types with a base: passes over, goes through, goes on from, …"""
 
@@ -116,8 +117,9 @@ class Aliases:
         while level:
             go: list[Any] = []
             more: list[Any] = []
-            for key, item in dict(zip(map(id, level), level)).items():  # each once, in the order in which it is met
-                kind = id(type(item))
+            there = dict(zip(map(identity, level), level))  # each once, in the order in which it is met
+            for key, item in there.items():
+                kind = identity(type(item))
                 if kind in ATOMS or key in seen:
                     continue
                 seen.add(key)
@@ -159,11 +161,11 @@ class Aliases:
 
     def _way(self, kind: Any) -> int:
         mro = mro_of(kind)
-        if id(kind) in _WAYS:
-            return _WAYS[id(kind)]
+        if identity(kind) in _WAYS:
+            return _WAYS[identity(kind)]
         for base in mro:
-            if id(base) in _WAYS_OF_BASES:
-                return _WAYS_OF_BASES[id(base)]
+            if identity(base) in _WAYS_OF_BASES:
+                return _WAYS_OF_BASES[identity(base)]
         module, name = text_of(module_of(kind)), name_of(kind)
         if (module, name) in IMMUTABLE and module != "typing":
             return _THROUGH

@@ -9,6 +9,7 @@ from pickle import PickleBuffer as _Buffer
 from typing import Any
 
 from . import rebuild
+from .classes import identity
 from .refusals import Refused
 
 _Reduced = Any
@@ -62,7 +63,7 @@ class Memory:
     def _marked(self, part: Any, depth: int, marks: "dict[int, Apart]") -> Any:
         kind = type(part)
         if kind is self.numpy.ndarray:
-            return marks.setdefault(id(part), Apart(part))
+            return marks.setdefault(identity(part), Apart(part))
         if not depth or kind not in (tuple, list, dict):
             return part
         held = part.values() if kind is dict else part
@@ -137,7 +138,7 @@ class Memory:
         flat = self.numpy.ascontiguousarray(ordered).reshape(-1).view("u1")
         buffer = _Buffer(flat)
         self._kept.append(buffer)
-        self.transient.add(id(buffer))
+        self.transient.add(identity(buffer))
         arguments = (found.dtype, found.shape, order, buffer)
         if found.flags.writeable:
             return rebuild.array, arguments
@@ -147,7 +148,7 @@ class Memory:
         low, high = _bounds(found)
         if low < high:
             self._kept.append(found)
-            self._ranges[id(found), kind] = (low, high, kind)
+            self._ranges[identity(found), kind] = (low, high, kind)
 
 
 def _address(found: Any) -> int:

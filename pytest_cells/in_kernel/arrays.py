@@ -10,7 +10,7 @@ from collections.abc import Callable
 from marshal import dumps as _dumps
 from typing import Any
 
-from .classes import module_of, mro_of
+from .classes import identity, module_of, mro_of
 
 globals()["__builtins__"] = dict(vars(builtins))  # a notebook may replace what it likes
 
@@ -52,7 +52,7 @@ def _of(module: str, *names: str) -> "list[Any]":
 
 def within(base: Any, mro: "tuple[Any, ...]") -> bool:
     """Tell whether a class is among others; not by `in`, which may ask a metaclass of the notebook's."""
-    return id(base) in map(id, mro)
+    return identity(base) in map(identity, mro)
 
 
 def is_array(mro: "tuple[Any, ...]") -> bool:
@@ -277,7 +277,7 @@ def _frame(walk: Any, item: Any) -> None:
     walk.out.append(_FRAME + _dumps(bool(getattr(flags, "_allows_duplicate_labels", True)), 2))
     walk.touch(attributes)
     for axis in manager.axes:
-        walk.indexes.setdefault(id(axis), set()).add(walk.number)
+        walk.indexes.setdefault(identity(axis), set()).add(walk.number)
     axes = [Frozen(axis) for axis in manager.axes]
     attrs = walk.filled(attributes.get("_attrs"))
     todo = [type(item), attrs, walk.own(list(rest)), walk.own(list(rest.values())), *axes]
@@ -328,7 +328,7 @@ def _rows(walk: Any, values: Any) -> "list[Any]":
 
 
 def _index_itself(walk: Any, item: Any) -> None:
-    walk.indexes.setdefault(id(item), set()).add(walk.number)
+    walk.indexes.setdefault(identity(item), set()).add(walk.number)
     walk.push([Frozen(item)])
 
 

@@ -10,7 +10,7 @@ import types
 from typing import Any
 
 from . import names as reading
-from .classes import module_dict_of, module_of
+from .classes import identity, module_dict_of, module_of
 from .unsteady import deepest, name_of_module, text_of
 
 _LIBRARY_HELD = frozenset({"logging"})
@@ -195,11 +195,13 @@ class Calls:
             self._held = {}
             for name in self._imported - self._modules.names.keys():
                 for held in list(getattr(sys.modules.get(name), "__dict__", {}).values()):
-                    self._held.setdefault(id(held), name)
-            self._settable = {id(getattr(sys.modules.get(name), "__dict__", {}).get(key)) for name, key in _SETTABLE}
-        if id(value) in self._settable:
+                    self._held.setdefault(identity(held), name)
+            self._settable = {
+                identity(getattr(sys.modules.get(name), "__dict__", {}).get(key)) for name, key in _SETTABLE
+            }
+        if identity(value) in self._settable:
             return None
-        return self._homes.get(id(value)) or (self._held.get(id(value)) if container else None)
+        return self._homes.get(identity(value)) or (self._held.get(identity(value)) if container else None)
 
     def _standing(self, path: "tuple[str, ...]", variables: "dict[str, Any] | None") -> "tuple[Any, str]":
         """Return what a path stands for, None for nothing in a module, and the module that holds it, if one does."""

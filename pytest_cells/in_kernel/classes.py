@@ -7,6 +7,9 @@ from .versions import PRIVATE_BUILTINS
 
 __builtins__ = PRIVATE_BUILTINS
 
+identity: Any = object.__hash__
+"""Return a number that is an object's own as long as it lives, as `id` does. Each call of that is an event which Python
+tells to all audit hooks, the notebook's own among them: that takes five times as long as the call."""
 mro_of: Any = type.__dict__["__mro__"].__get__
 members_of: Any = type.__dict__["__dict__"].__get__
 name_of: Any = type.__dict__["__name__"].__get__
@@ -25,7 +28,7 @@ MANAGED_DICT, IMMUTABLE_TYPE, MADE_AT_RUN_TIME = 1 << 4, 1 << 8, 1 << 9
 SLOT = types.MemberDescriptorType
 GETSET = types.GetSetDescriptorType
 
-ATOMS = frozenset(map(id, (int, str, float, bool, type(None), bytes, complex, type(Ellipsis))))
+ATOMS = frozenset(map(identity, (int, str, float, bool, type(None), bytes, complex, type(Ellipsis))))
 """The types, by their ids, whose values hold nothing and cannot be changed."""
 NOT_IN_CLASSES = frozenset(
     [

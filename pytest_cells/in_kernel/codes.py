@@ -13,6 +13,7 @@ from types import CodeType
 from typing import Any
 
 from . import names as reading
+from .classes import identity
 from .unsteady import names_in_text
 
 globals()["__builtins__"] = dict(vars(builtins))  # a notebook may replace what it likes
@@ -70,7 +71,7 @@ class Codes:
 
     def facts(self, code: CodeType) -> CodeFacts:
         """Return the facts of a code object. Raises UnknownConstant."""
-        known = self._known.get(id(code))
+        known = self._known.get(identity(code))
         if known is not None and known[0]() is code:
             return known[1]
         found = self._find(code)
@@ -78,7 +79,7 @@ class Codes:
             self._known = {key: entry for key, entry in self._known.items() if entry[0]() is not None}
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-        self._known[id(code)] = (weakref.ref(code), found)
+        self._known[identity(code)] = (weakref.ref(code), found)
         return found
 
     def _find(self, code: CodeType) -> CodeFacts:

@@ -15,6 +15,7 @@ from .classes import (
     NOT_IN_CLASSES,
     bases_of,
     flags_of,
+    identity,
     members_of,
     module_dict_of,
     module_of,
@@ -84,7 +85,7 @@ def _cut(walk: Any, item: Any, name: Any) -> bool:
     """Write a notebook function or class as its name, if it is bound under that and this is not its own walk."""
     if not is_bound(walk, item, name):
         return False
-    if name == walk.names[walk.number] and id(item) not in walk.owners and not walk.depth:
+    if name == walk.names[walk.number] and identity(item) not in walk.owners and not walk.depth:
         return False
     walk.part.cuts.add(name)
     walk.out.append(CUT + _dumps(name, 2))
@@ -152,7 +153,7 @@ def write_function(walk: Any, item: Any) -> None:
     walk.part.size += 200
     if scope is walk.namespace:
         digest = note_code(walk, code)
-        walk.functions[id(code)] = walk.functions.get(id(code), 0) + 1
+        walk.functions[identity(code)] = walk.functions.get(identity(code), 0) + 1
     else:
         facts = walk.walker.codes.facts(code)
         digest = facts.digest
@@ -265,14 +266,14 @@ def write_wrapping_method(walk: Any, item: Any) -> None:
 
 def class_token(walk: Any, kind: Any) -> "bytes | None":
     """Return the token of a class that a module holds; None for others."""
-    known: bytes | None = walk.class_tokens.get(id(kind))
-    if known is None and id(kind) not in walk.class_tokens:
+    known: bytes | None = walk.class_tokens.get(identity(kind))
+    if known is None and identity(kind) not in walk.class_tokens:
         known = by_name(walk, kind, text_of(module_of(kind)), qualname_of(kind))
         flags = flags_of(kind)
         if known is None and (flags & IMMUTABLE_TYPE or not flags & MADE_AT_RUN_TIME):  # NoneType and that of locks
             known = BY_NAME + _dumps((text_of(module_of(kind)), qualname_of(kind)), 2)
         walk.keep.append(kind)
-        walk.class_tokens[id(kind)] = known
+        walk.class_tokens[identity(kind)] = known
     if known is not None:
         _refer(walk, text_of(module_of(kind)), qualname_of(kind))
     return known

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import interception
 from .addresses import is_known
-from .classes import module_dict_of
+from .classes import identity, module_dict_of
 from .files import Files, Places
 from .folder_events import CHANGES, CLOSE_WRITE, MODIFY, MOVED_TO, FolderEvents, Happened
 from .generators import DRAWN_AT_IMPORT, Entropy, Generator, numpy_generator, python_generator, python_state_after
@@ -438,7 +438,7 @@ class Effects:
 def _modules_there() -> "dict[str, int]":
     """Return the modules that there are, each with the id of its variables: those of libraries are held for ever."""
     return {
-        name: id(module_dict_of(module) if isinstance(module, types.ModuleType) else module)
+        name: identity(module_dict_of(module) if isinstance(module, types.ModuleType) else module)
         for name, module in list(sys.modules.items())
     }
 

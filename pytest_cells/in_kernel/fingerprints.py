@@ -28,6 +28,7 @@ from .aliases import Aliases
 from .arrays import within
 from .classes import (
     ATOMS,
+    identity,
     members_of,
     module_dict_of,
     module_of,
@@ -221,7 +222,11 @@ class Walker:
             modules = list(sys.modules.values())
             self._modules_seen = len(modules)
             self._module_ids = frozenset(
-                [id(module_dict_of(module)) for module in modules if within(types.ModuleType, mro_of(type(module)))]
+                [
+                    identity(module_dict_of(module))
+                    for module in modules
+                    if within(types.ModuleType, mro_of(type(module)))
+                ]
             )
         return self._module_ids
 
@@ -285,38 +290,38 @@ class _Walk:
         self.class_tokens: dict[int, bytes | None] = {}
         self._aliases = Aliases(self)
         self.handlers: dict[int, Callable[[Any], None]] = {
-            id(tuple): partial(sequences.write_tuple, self),
-            id(list): partial(sequences.write_list, self),
-            id(dict): self._dict,
-            id(set): partial(sequences.write_set, self),
-            id(frozenset): partial(sequences.write_frozenset, self),
-            id(bytearray): self._bytearray,
-            id(memoryview): self._memoryview,
-            id(type(NotImplemented)): lambda _: self.out.append(BY_NAME + b"NotImplemented"),
-            id(types.FunctionType): partial(definitions.write_function, self),
-            id(type(_cell())): partial(definitions.write_cell, self),
-            id(types.CodeType): partial(definitions.write_code, self),
-            id(types.MethodType): partial(definitions.write_method, self),
-            id(types.BuiltinFunctionType): partial(definitions.write_builtin, self),
-            id(type("".__str__)): partial(definitions.write_method_wrapper, self),
-            id(property): partial(definitions.write_property, self),
-            id(staticmethod): partial(definitions.write_wrapping_method, self),
-            id(classmethod): partial(definitions.write_wrapping_method, self),
-            id(types.MappingProxyType): self._proxy,
-            id(type({}.keys())): self._proxy,
-            id(type({}.values())): self._proxy,
-            id(type({}.items())): self._proxy,
-            id(Token): self._token,
-            id(Items): self._own_items,
-            id(OwnCode): partial(definitions.write_own_code, self),
-            id(SetItems): lambda items: sequences.write_set_items(self, items.content),
-            id(LeftOut): lambda left: self.error(left.error),
-            id(arrays.Frozen): lambda frozen: arrays.frozen(self, frozen),
+            identity(tuple): partial(sequences.write_tuple, self),
+            identity(list): partial(sequences.write_list, self),
+            identity(dict): self._dict,
+            identity(set): partial(sequences.write_set, self),
+            identity(frozenset): partial(sequences.write_frozenset, self),
+            identity(bytearray): self._bytearray,
+            identity(memoryview): self._memoryview,
+            identity(type(NotImplemented)): lambda _: self.out.append(BY_NAME + b"NotImplemented"),
+            identity(types.FunctionType): partial(definitions.write_function, self),
+            identity(type(_cell())): partial(definitions.write_cell, self),
+            identity(types.CodeType): partial(definitions.write_code, self),
+            identity(types.MethodType): partial(definitions.write_method, self),
+            identity(types.BuiltinFunctionType): partial(definitions.write_builtin, self),
+            identity(type("".__str__)): partial(definitions.write_method_wrapper, self),
+            identity(property): partial(definitions.write_property, self),
+            identity(staticmethod): partial(definitions.write_wrapping_method, self),
+            identity(classmethod): partial(definitions.write_wrapping_method, self),
+            identity(types.MappingProxyType): self._proxy,
+            identity(type({}.keys())): self._proxy,
+            identity(type({}.values())): self._proxy,
+            identity(type({}.items())): self._proxy,
+            identity(Token): self._token,
+            identity(Items): self._own_items,
+            identity(OwnCode): partial(definitions.write_own_code, self),
+            identity(SetItems): lambda items: sequences.write_set_items(self, items.content),
+            identity(LeftOut): lambda left: self.error(left.error),
+            identity(arrays.Frozen): lambda frozen: arrays.frozen(self, frozen),
         }
         for kind in (str.join, int.__add__, dict.__dict__["fromkeys"], types.FunctionType.__code__, property.fget):
-            self.handlers[id(type(kind))] = partial(definitions.write_descriptor, self)
+            self.handlers[identity(type(kind))] = partial(definitions.write_descriptor, self)
         for atom in (int, str, float, bool, type(None), bytes, complex, type(Ellipsis)):
-            self.handlers[id(atom)] = self._atom
+            self.handlers[identity(atom)] = self._atom
 
     def forget(self) -> None:
         """Drop all that is the user's."""
@@ -332,7 +337,7 @@ class _Walk:
         found: list[Component] = []
         for number, name in enumerate(self.names):
             value = self.bound[name]
-            if id(type(value)) in ATOMS:
+            if identity(type(value)) in ATOMS:
                 data = _dumps(value, 2)
                 found.append(Component((name,), letter + once_hex(data), len(data)))
             else:
@@ -479,7 +484,7 @@ class _Walk:
         while len(stack) > bottom:
             item = stack.pop()
             kind = type(item)
-            handler = handlers.get(id(kind)) or self.planned(kind)
+            handler = handlers.get(identity(kind)) or self.planned(kind)
             handler(item)
             steps += 1
             if not steps & 127:
@@ -516,7 +521,7 @@ class _Walk:
 
     def first(self, item: Any) -> bool:
         """Tell whether an object that can be changed is met for the first time; else write where it was."""
-        key = id(item)
+        key = identity(item)
         known = self.owners.get(key)
         if known is None:
             self.owners[key] = self.number << _SHIFT | self.count
@@ -532,7 +537,7 @@ class _Walk:
 
     def all_first(self, items: Any) -> bool:
         """Give numbers to many objects at once, if none is known and none stands there twice."""
-        keys = list(map(id, items))
+        keys = list(map(identity, items))
         if len({*keys}) != len(keys) or not self.owners.keys().isdisjoint(keys):
             return False
         self.owners.update(zip(keys, count(self.number << _SHIFT | self.count)))
@@ -541,7 +546,7 @@ class _Walk:
 
     def few(self, values: "list[Any]") -> None:
         """Write a few values, the walk's own list, the atoms among them at once."""
-        places = [place for place, value in enumerate(values) if id(type(value)) not in ATOMS]
+        places = [place for place, value in enumerate(values) if identity(type(value)) not in ATOMS]
         inner = [values[place] for place in places]
         for place in places:
             values[place] = None
@@ -557,7 +562,7 @@ class _Walk:
 
     def touch(self, item: Any) -> None:
         """Note that the name reaches an object, which is walked elsewhere or not at all."""
-        known = self.touched.setdefault(id(item), self.number)
+        known = self.touched.setdefault(identity(item), self.number)
         if known != self.number:
             self.join(known, self.number)
 
@@ -591,8 +596,8 @@ class _Walk:
     def kinds(self, items: Any) -> "set[int]":
         """Return the ids of the types of items."""
         if len(items) > sequences.MANY and self.types_hash_quietly():
-            return {*map(id, {*map(type, items)})}
-        return {*map(id, map(type, items))}
+            return {*map(identity, {*map(type, items)})}
+        return {*map(identity, map(type, items))}
 
     def types_hash_quietly(self) -> bool:
         """Tell whether types can be put into a set without code of the notebook's being run: a metaclass may hash."""
@@ -608,7 +613,7 @@ class _Walk:
         return self._quiet
 
     def _dict(self, item: Any) -> None:
-        if (item is self.namespace or id(item) in self.module_ids) and self._foreign(item):
+        if (item is self.namespace or identity(item) in self.module_ids) and self._foreign(item):
             return
         if self.first(item):
             sequences.write_mapping(self, list(item), list(item.values()))
@@ -629,7 +634,7 @@ class _Walk:
 
     def module_of(self, item: Any) -> "str | None":
         """Return the name of the module whose dict this is; None for others."""
-        if id(item) not in self.module_ids:
+        if identity(item) not in self.module_ids:
             return None
         name = dict.get(item, "__name__")
         module = sys.modules.get(name) if type(name) is str else None
@@ -680,7 +685,7 @@ class _Walk:
     def planned(self, kind: Any) -> "Callable[[Any], None]":
         """Find how instances of a type are written, once, and return it."""
         self.keep.append(kind)
-        handler = self.handlers[id(kind)] = self._plan(kind)
+        handler = self.handlers[identity(kind)] = self._plan(kind)
         return handler
 
     def _plan(self, kind: Any) -> "Callable[[Any], None]":

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
+from .classes import identity
 from .versions import PRIVATE_BUILTINS
 
 __builtins__ = PRIVATE_BUILTINS
@@ -362,7 +363,7 @@ class _Bits(int):
                 frame = _frame(1)
             except (ValueError, TypeError):  # the process ends
                 return
-            self.pending.dropped_at_once = self.pending.place == (id(frame), frame.f_lasti)
+            self.pending.dropped_at_once = self.pending.place == (identity(frame), frame.f_lasti)
 
     def __reduce__(self) -> Any:
         return int, (int(self),)
@@ -431,7 +432,7 @@ def observe_numpy(module: Any, listener: Any) -> None:
             if seed or listener() is None:
                 return original_twister(*seed)
             frame = _frame(1)
-            making.append((id(frame), frame.f_lasti))
+            making.append((identity(frame), frame.f_lasti))
             try:
                 made = original_twister()
                 if isinstance(making[-1], _Pending):

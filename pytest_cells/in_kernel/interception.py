@@ -40,7 +40,9 @@ WRITERS = frozenset({"PIL.Image", "shutil", "matplotlib.backends.backend_agg", "
 _OWN_BUSINESS = frozenset({"_get_config_or_cache_dir", "_load_fontmanager", "json_dump", "json_load"})
 """Functions of matplotlib that find, make and fill its cache of fonts."""
 _FAR_UP = 10
-_OURS = frozenset({__file__, generators.__file__})
+_OURS = (__name__, generators.__name__, __package__)
+_IMPORT_SYSTEM = ("importlib._bootstrap_external", "importlib._bootstrap", "zipimport", "_frozen_importlib_external")
+"""What runs there is asked for first: to ask a frame for its code is an event of its own."""
 _current: "list[Any]" = []
 """The one that is told; empty until it is installed."""
 _installed: "list[str]" = []
@@ -73,28 +75,33 @@ class Quiet:
 
 
 def _opened(effects: Any, path: Any, mode: Any, flags: Any) -> None:
-    if type(path) is int or _own_business(_frame(2)):
+    if type(path) is int or _own_business(_asker()):
         return
-    if _imports(_frame(2)):
+    if _imports(_asker()):
         effects.module_read(path)
     elif type(mode) is str:
         if "w" in mode or "a" in mode or "x" in mode or "+" in mode:
             effects.files.written(path, read="w" not in mode)
         else:
             effects.files.read(path)
-            effects.looked(path, _frame(2))
+            effects.looked(path, _asker())
     elif type(flags) is int and flags & _WRITE_FLAGS:
         effects.files.written(path, read=not flags & _FRESH_FLAGS)
     else:
         effects.files.read(path)
-        effects.looked(path, _frame(2))
+        effects.looked(path, _asker())
 
 
 def _caller(frame: Any) -> Any:
     """Return the first frame that is none of ours, from one on."""
-    while frame is not None and frame.f_code.co_filename in _OURS:
+    while frame is not None and _asks_by(frame) in _OURS:
         frame = frame.f_back
     return frame
+
+
+def _asker() -> Any:
+    """Return the frame whose code has made the event that is being handled."""
+    return _caller(_frame(2))
 
 
 def _asks_by(frame: Any) -> Any:
@@ -106,7 +113,7 @@ def _own_business(frame: Any) -> bool:
     for _ in range(_FAR_UP):
         if frame is None:
             return False
-        if frame.f_code.co_name in _OWN_BUSINESS and str(_asks_by(frame)).startswith("matplotlib"):
+        if str(_asks_by(frame)).startswith("matplotlib") and frame.f_code.co_name in _OWN_BUSINESS:
             return True
         frame = frame.f_back
     return False
@@ -114,20 +121,21 @@ def _own_business(frame: Any) -> bool:
 
 def _imports(frame: Any) -> bool:
     """Tell whether a frame is one of the import system, which was not called for its own sake."""
-    if frame.f_globals.get("__name__") in METADATA_READERS:
+    asks = _asks_by(frame)
+    if asks in METADATA_READERS:
         return True
-    if not frame.f_code.co_filename.startswith(("<frozen importlib", "<frozen zipimport")):
+    if asks not in _IMPORT_SYSTEM or not frame.f_code.co_filename.startswith(("<frozen importlib", "<frozen zipimport")):
         return False
     return frame.f_back is not None and frame.f_back.f_code.co_filename.startswith("<frozen ")
 
 
 def _listed(effects: Any, path: Any = None) -> None:
-    if not _imports(_frame(2)):
+    if not _imports(_asker()):
         effects.files.listed(path)
 
 
 def _scanned(effects: Any, path: Any = None) -> None:
-    name = _frame(2).f_globals.get("__name__")
+    name = _asker().f_globals.get("__name__")
     plain = name in ("os", "glob", "shutil", "fnmatch", *_PATHS) or (type(name) is str and name.startswith("pathlib"))
     effects.files.listed(path, sizes=not plain)
 
@@ -137,7 +145,7 @@ def _renamed(effects: Any, source: Any, target: Any, source_folder: Any = -1, ta
 
 
 def _changed(effects: Any, path: Any, *rest: Any) -> None:
-    if _own_business(_frame(2)):
+    if _own_business(_asker()):
         return
     folder = rest[-1] if rest and type(rest[-1]) is int else None
     effects.files.written(path, folder)
@@ -167,7 +175,7 @@ def _database(effects: Any, path: Any, *_: Any) -> None:
 def _library_loaded(effects: Any, path: Any, *_: Any) -> None:
     if type(path) is str and "/" in path:
         effects.files.read(path)
-    effects.loaded_library(_frame(2))
+    effects.loaded_library(_asker())
 
 
 def _mapped(effects: Any, *_: Any) -> None:
@@ -188,7 +196,7 @@ def _connected(effects: Any, *arguments: Any) -> None:
 
 
 def _process(effects: Any, *arguments: Any) -> None:
-    frame: Any = _frame(2)
+    frame: Any = _asker()
     while frame is not None and frame.f_globals.get("__name__") in ("subprocess", "os", __name__, generators.__name__):
         frame = frame.f_back
     if frame is not None and frame.f_globals.get("__name__") in HARMLESS_PROCESSES:
@@ -492,6 +500,11 @@ class Finder:
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
 
 
+def _listen(events: Any, hook: Any) -> None:
+    """Stand in for the agent's function of this name where there is no agent, as in tests of this module."""
+    sys.addaudithook(hook)
+
+
 def install(effects: Any) -> None:
     """Let `effects` be told from now on; what is put in place is put there once in a process."""
     _current[:] = [effects]
@@ -501,7 +514,7 @@ def install(effects: Any) -> None:
         _observe_folders()
         _observe_environment()
         _observe_calls()
-        sys.addaudithook(_hook)
+        getattr(sys.modules[__package__], "listen", _listen)(_EVENTS, _hook)
     for name, observe in (("random", generators.observe_python), ("numpy.random", generators.observe_numpy)):
         module = sys.modules.get(name)
         if module is not None and name not in _installed and _is_loaded(module):

@@ -16,6 +16,7 @@ from .classes import (
     dict_getter,
     dictoffset_of,
     flags_of,
+    identity,
     itemsize_of,
     members_of,
     module_of,
@@ -77,8 +78,8 @@ class Layout:
         self.walk, self.kind = walk, kind
         self.module, self.name = text_of(module_of(kind)), name_of(kind)
         self.package = self.module.partition(".")[0]
-        self.core = next(base for base in mro if id(base) in _CORES)
-        above = mro[: list(map(id, mro)).index(id(self.core))]
+        self.core = next(base for base in mro if identity(base) in _CORES)
+        above = mro[: list(map(identity, mro)).index(identity(self.core))]
         self.getter = dict_getter(mro) if dictoffset_of(kind) else None
         self.slots = [
             (key, member.__get__)
@@ -91,10 +92,10 @@ class Layout:
             not dictoffset_of(kind) or bool(self.getter)
         )
         self.unchanged = (self.module, self.name) in IMMUTABLE or self.module.startswith("pandas._libs.tslibs")
-        if id(self.core) in _UNCHANGED_CORES and self.getter is None and not self.slots:
+        if identity(self.core) in _UNCHANGED_CORES and self.getter is None and not self.slots:
             self.unchanged = True
         self.hooks = {hook: next((base for base in mro if hook in members_of(base)), object) for hook in _HOOKS}
-        self.own_hooks = [base for base in self.hooks.values() if id(base) not in _CORES]
+        self.own_hooks = [base for base in self.hooks.values() if identity(base) not in _CORES]
         by_library = all([walk.is_library(module_of(base)) for base in self.own_hooks])
         hooks_tell = bool(self.own_hooks) and by_library and self.package not in _REFUSE_TO_BE_PICKLED
         self.by_attributes = self.plain and not (hooks_tell and not self._pickled_by_name())
@@ -141,7 +142,7 @@ class Layout:
         walk.part.size += 64
         todo: list[Any] = [self.kind]
         if self.core is not object:
-            todo += _CORES[id(self.core)](item)
+            todo += _CORES[identity(self.core)](item)
         for key, get in self.slots:
             try:
                 todo += [Token(MEMBER + _dumps(key, 2)), get(item)]
@@ -251,22 +252,22 @@ _default_factory: Any = defaultdict.__dict__["default_factory"].__get__
 _error_arguments: Any = BaseException.__dict__["args"].__get__
 
 _CORES: "dict[int, Callable[[Any], list[Any]]]" = {
-    id(object): lambda item: [],
-    id(dict): _in_dict,
-    id(OrderedDict): _in_ordered_dict,
-    id(defaultdict): _in_default_dict,
-    id(list): lambda item: [Items(list.copy(item))],
-    id(tuple): lambda item: [Items(list(tuple.__iter__(item)))],
-    id(set): lambda item: [SetItems(list(set.__iter__(item)))],
-    id(frozenset): lambda item: [SetItems(list(frozenset.__iter__(item)))],
-    id(deque): lambda item: [deque.maxlen.__get__(item), Items(list(deque.__iter__(item)))],
-    id(str): lambda item: [str.__str__(item)],
-    id(bytes): lambda item: [bytes.__getitem__(item, slice(None))],
-    id(bytearray): lambda item: [bytes(bytearray.__getitem__(item, slice(None)))],
-    id(int): lambda item: [int.__index__(item)],
-    id(float): lambda item: [float.__pos__(item)],
-    id(complex): lambda item: [complex.__pos__(item)],
-    id(BaseException): lambda item: [_error_arguments(item)],
+    identity(object): lambda item: [],
+    identity(dict): _in_dict,
+    identity(OrderedDict): _in_ordered_dict,
+    identity(defaultdict): _in_default_dict,
+    identity(list): lambda item: [Items(list.copy(item))],
+    identity(tuple): lambda item: [Items(list(tuple.__iter__(item)))],
+    identity(set): lambda item: [SetItems(list(set.__iter__(item)))],
+    identity(frozenset): lambda item: [SetItems(list(frozenset.__iter__(item)))],
+    identity(deque): lambda item: [deque.maxlen.__get__(item), Items(list(deque.__iter__(item)))],
+    identity(str): lambda item: [str.__str__(item)],
+    identity(bytes): lambda item: [bytes.__getitem__(item, slice(None))],
+    identity(bytearray): lambda item: [bytes(bytearray.__getitem__(item, slice(None)))],
+    identity(int): lambda item: [int.__index__(item)],
+    identity(float): lambda item: [float.__pos__(item)],
+    identity(complex): lambda item: [complex.__pos__(item)],
+    identity(BaseException): lambda item: [_error_arguments(item)],
 }
 """What Python's own classes hold, by the id of the class, read without any method of the user's."""
-_UNCHANGED_CORES = frozenset(map(id, (tuple, frozenset, str, bytes, int, float, complex)))
+_UNCHANGED_CORES = frozenset(map(identity, (tuple, frozenset, str, bytes, int, float, complex)))

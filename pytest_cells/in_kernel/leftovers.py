@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from .classes import identity
 from .versions import PRIVATE_BUILTINS
 
 __builtins__ = PRIVATE_BUILTINS
@@ -129,17 +130,18 @@ class Leftovers:
 
     def _raw(self) -> "list[Any]":
         named = vars(builtins)
-        found: list[Any] = [*map(id, map(_getsignal, _signals)), *map(id, named.values())]
-        found += [*map(id, sys.meta_path), len(sys.path_hooks), id(_gettrace()), id(_getprofile()), self._monitors()]
-        found += map(id, self._replaceable())
+        found: list[Any] = [*map(identity, map(_getsignal, _signals)), *map(identity, named.values())]
+        found += map(identity, [*sys.meta_path, _gettrace(), _getprofile()])
+        found += [len(sys.meta_path), len(sys.path_hooks), self._monitors()]
+        found += map(identity, self._replaceable())
         found += self._dialects()
         shell = self._shell
         if shell is not None:
             for callbacks in (getattr(getattr(shell, "events", None), "callbacks", None) or {}).values():
-                found += [len(callbacks), *map(id, callbacks)]
+                found += [len(callbacks), *map(identity, callbacks)]
             for transforms in self._transforms(shell):
-                found += [len(transforms), *map(id, transforms)]
-            found += map(id, self._shown(shell))
+                found += [len(transforms), *map(identity, transforms)]
+            found += map(identity, self._shown(shell))
         return found
 
     @staticmethod
@@ -163,18 +165,18 @@ class Leftovers:
         """Return what may stand in other code's way, by the reason to give where it changes."""
         named = vars(builtins)
         state: dict[str, Any] = {
-            "it sets a signal's handler": list(map(id, map(_getsignal, _signals))),
-            "it sets a trace or profile function": (id(_gettrace()), id(_getprofile()), self._monitors()),
-            "it replaces a hook of sys": list(map(id, self._replaceable())),
+            "it sets a signal's handler": list(map(identity, map(_getsignal, _signals))),
+            "it sets a trace or profile function": (identity(_gettrace()), identity(_getprofile()), self._monitors()),
+            "it replaces a hook of sys": list(map(identity, self._replaceable())),
             "it changes how modules are found": (
                 [
-                    id(finder)
+                    identity(finder)
                     for finder in sys.meta_path
                     if _package(finder if isinstance(finder, type) else type(finder)) not in _IMPORT_HOOKS
                 ],
                 len(sys.path_hooks),
             ),
-            "it changes the builtins": (list(named), list(map(id, named.values()))),
+            "it changes the builtins": (list(named), list(map(identity, named.values()))),
             "it changes the dialects of csv": self._dialects(),
         }
         shell = self._shell
@@ -188,7 +190,7 @@ class Leftovers:
         if csv is None:
             return [_CSV_LIMIT]
         names = [name for name in csv.list_dialects() if name not in _CSV_DIALECTS]
-        return [csv.field_size_limit(), *names, *[id(csv.get_dialect(name)) for name in names]]
+        return [csv.field_size_limit(), *names, *[identity(csv.get_dialect(name)) for name in names]]
 
     @staticmethod
     def _monitors() -> Any:
@@ -200,11 +202,11 @@ class Leftovers:
         events = getattr(getattr(shell, "events", None), "callbacks", None) or {}
         return (
             [
-                (name, [id(_bare(one)) for one in callbacks if _package(_bare(one)) not in KERNEL_PACKAGES])
+                (name, [identity(_bare(one)) for one in callbacks if _package(_bare(one)) not in KERNEL_PACKAGES])
                 for name, callbacks in events.items()
             ],
-            [[id(_bare(one)) for one in transforms] for transforms in self._transforms(shell)],
-            list(map(id, self._shown(shell))),
+            [[identity(_bare(one)) for one in transforms] for transforms in self._transforms(shell)],
+            list(map(identity, self._shown(shell))),
         )
 
     @staticmethod

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import compress
 from typing import Any
 
-from .classes import members_of, module_dict_of
+from .classes import identity, members_of, module_dict_of
 from .versions import PRIVATE_BUILTINS, collector
 
 __builtins__ = PRIVATE_BUILTINS
@@ -109,9 +109,9 @@ class Libraries:
             if not isinstance(module, types.ModuleType) or (not anew and name in self._seen):
                 continue
             held = module_dict_of(module)
-            if self._seen.get(name) == id(held):
+            if self._seen.get(name) == identity(held):
                 continue
-            self._seen[name] = id(held)
+            self._seen[name] = identity(held)
             package = name.partition(".")[0]
             if package in _NOT_WATCHED or package.startswith("_cython_") or self._is_own(name):
                 continue
@@ -120,11 +120,11 @@ class Libraries:
             for value in compress(values, [type(value) not in _PASSED_OVER for value in values]):
                 kind = type(value)
                 if kind is type or issubclass(kind, type):
-                    classes[id(value)] = value
+                    classes[identity(value)] = value
                 elif kind in _METHODS:
-                    self._others.add(id(value))
+                    self._others.add(identity(value))
                 else:
-                    self.homes.setdefault(id(value), name)
+                    self.homes.setdefault(identity(value), name)
         judged: dict[str, bool] = {}
         for kind in classes.values():
             self._watch_class(kind, judged)
@@ -144,7 +144,7 @@ class Libraries:
                 name, held, was = self._entries[index]
                 self._forget(was, held)
                 self._entries[index] = (name, held, dict(held))
-                self._others.update(map(id, list(held.values())))
+                self._others.update(map(identity, list(held.values())))
                 changed.extend("it changes %s.%s" % (name, key) for key in self._differing(name, held, was))
             self._versions = versions
         registered = self._abstract_classes()
@@ -155,7 +155,7 @@ class Libraries:
 
     def watches(self, held: "dict[str, Any]") -> bool:
         """Tell whether a module's dictionary is one of those."""
-        return id(held) in self._known
+        return identity(held) in self._known
 
     def may_hold(self, ids: "set[int]") -> bool:
         """Tell whether one of some objects, by their ids, is such a dictionary, or held by one at the last look.
@@ -167,9 +167,11 @@ class Libraries:
 
     def _forget(self, was: "dict[Any, Any]", held: "dict[Any, Any]") -> None:
         """Forget the homes of objects that only `was` still holds: another one may have the same id in a moment."""
-        for key in [key for key, value in was.items() if held.get(key, was) is not value and id(value) in self.homes]:
+        for key in [
+            key for key, value in was.items() if held.get(key, was) is not value and identity(value) in self.homes
+        ]:
             if _references(was, key) == _ONE_REFERENCE:
-                del self.homes[id(was[key])]
+                del self.homes[identity(was[key])]
 
     def settle(self, *, anew: bool = False) -> None:
         """Take everything for how it has always been; `anew` is that of `take_in`."""
@@ -180,7 +182,7 @@ class Libraries:
         """Return the numbers from the first on as they stand in memory, or else the objects that there are."""
         if self._ctypes is not None:
             return b"".join(self._readers[first:])
-        return [tuple(map(id, entry[1].values())) for entry in self._entries[first:]]
+        return [tuple(map(identity, entry[1].values())) for entry in self._entries[first:]]
 
     def _differing(self, name: str, held: "dict[Any, Any]", was: "dict[Any, Any]") -> "Iterator[str]":
         """Yield the names of which a dictionary holds something else than it did, in a way that matters."""
@@ -223,9 +225,9 @@ class Libraries:
                 self._watch("%s.%s" % (module, kind.__name__), held)
 
     def _watch(self, name: str, held: Any) -> None:
-        if id(held) in self._known:
+        if identity(held) in self._known:
             return
-        self._known.add(id(held))
+        self._known.add(identity(held))
         self._entries.append((name, held, None))
         if self._ctypes is not None:
             self._readers.append(_reader(self._ctypes, held))

@@ -13,6 +13,7 @@ import symtable
 import sys
 from typing import Any
 
+from .classes import identity
 from .unsteady import (
     NAME,
     SHELL_NOW,
@@ -291,7 +292,7 @@ PATCHING = frozenset({"setattr", "delattr", "__setattr__", "__delattr__", "__dic
 def _patches(part: ast.AST, aliases: "dict[str, str]") -> "list[tuple[str, ...]]":
     """Return the paths of what a piece of code stores into, in whatever syntax."""
     found = []
-    called = {id(node.func) for node in ast.walk(part) if isinstance(node, ast.Call)}
+    called = {identity(node.func) for node in ast.walk(part) if isinstance(node, ast.Call)}
     for node in ast.walk(part):
         owner: ast.AST | None = None
         if (
@@ -306,7 +307,7 @@ def _patches(part: ast.AST, aliases: "dict[str, str]") -> "list[tuple[str, ...]]
                 owner = ast.Attribute(owner, "?", ast.Store())
         elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
             owner = node.target  # changes a list in place
-        elif isinstance(node, ast.Name) and node.id in ("setattr", "delattr") and id(node) not in called:
+        elif isinstance(node, ast.Name) and node.id in ("setattr", "delattr") and identity(node) not in called:
             owner = node  # handed on: who knows what it is called with
         if owner is not None:
             path = dotted(owner) or ("?",)

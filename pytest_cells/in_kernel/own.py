@@ -12,7 +12,7 @@ from typing import Any
 
 from . import names as reading
 from .bindings import Bindings
-from .classes import module_dict_of
+from .classes import identity, module_dict_of
 from .own_code import holds, home_of, is_class, is_code, is_still
 from .unsteady import NAME, is_unsteady
 from .versions import BINDINGS, system
@@ -83,7 +83,7 @@ class OwnModules:
             if self._specs.setdefault(name, spec) is not spec:  # loaded once more: the text may be another
                 self._specs[name] = spec
                 self._forget(name)
-            bound = list(map(id, list(variables.values())))
+            bound = list(map(identity, list(variables.values())))
             if self._bound.setdefault(name, bound) != bound:  # what its code does may be something else
                 self._bound[name] = bound
                 self._judge_anew(name)
@@ -115,10 +115,10 @@ class OwnModules:
         return module is not None and (self.names.get(name) is module or self._own(name, module))
 
     def _own(self, name: str, module: Any) -> bool:
-        identity, own = self._judged.get(name, (None, False))
-        if identity != (id(module), id(type(module))):
+        judged, own = self._judged.get(name, (None, False))
+        if judged != (identity(module), identity(type(module))):
             own = self._judge(name, module)
-            self._judged[name] = (id(module), id(type(module))), own
+            self._judged[name] = (identity(module), identity(type(module))), own
         return own
 
     def _judge(self, name: str, module: Any) -> bool:
@@ -368,7 +368,7 @@ class Executed:
     def _seen(self, code: Any, offset: int) -> Any:
         path = code.co_filename
         if "ipykernel_" in path or path.startswith("<ipython-input"):
-            self._codes[id(code)] = code
+            self._codes[identity(code)] = code
         elif not self.of_modules:
             own = self._own_files.get(path)
             if own is None:

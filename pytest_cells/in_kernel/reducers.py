@@ -19,6 +19,7 @@ from typing import Any
 
 from . import rebuild
 from .array_reducers import Apart, Memory, pandas_holders, record
+from .classes import identity
 from .libraries import Libraries
 from .refusals import IN_MEMORY, REFUSED_IDS, REFUSED_NAMES, REFUSED_ROOTS, TRUSTED, Refused
 from .versions import collector
@@ -70,7 +71,7 @@ _FROM_THE_START = {
     key for key, value in vars(type).items() if type(value) in (types.GetSetDescriptorType, types.MemberDescriptorType)
 } - {"__abstractmethods__", "__annotations__", "__type_params__"} | {"__slots__", "__orig_bases__", "__class__"}
 """What a class's dict can hold only from its creation on: set later, it would change the class and not its dict."""
-_TYPES_OF_TYPES = {id(value): name for name, value in vars(types).items() if isinstance(value, type)}
+_TYPES_OF_TYPES = {identity(value): name for name, value in vars(types).items() if isinstance(value, type)}
 
 
 def _has(mro: "tuple[Any, ...]", kind: Any) -> bool:
@@ -103,22 +104,22 @@ class Shared:
 
     def holds(self, values: "list[Any]") -> bool:
         """Tell whether some of these values have a place: faster than finding all places."""
-        kinds = list(map(id, map(type, values)))
+        kinds = list(map(identity, map(type, values)))
         found = dict(zip(kinds, map(type, values)))
         changeable = {number for number, kind in found.items() if number not in _CONSTANT and not _names(kind)}
         by_name = {number for number in changeable if _may_go_by_name(found[number])}
-        wanted = set(compress(map(id, values), map((changeable - by_name).__contains__, kinds)))
+        wanted = set(compress(map(identity, values), map((changeable - by_name).__contains__, kinds)))
         for value in compress(values, map(by_name.__contains__, kinds)):
             if not self._goes_by_name(value):
-                wanted.add(id(value))
+                wanted.add(identity(value))
         if not wanted:
             return False
         if not self._held:
-            self._held = {id(self._namespace)}
+            self._held = {identity(self._namespace)}
             for _, variables in self._modules():
                 if self._libraries is None or not self._libraries.watches(variables):
-                    self._held.add(id(variables))
-                    self._held.update(map(id, list(variables.values())))
+                    self._held.add(identity(variables))
+                    self._held.update(map(identity, list(variables.values())))
         return not wanted.isdisjoint(self._held) or (self._libraries is not None and self._libraries.may_hold(wanted))
 
     @property
@@ -126,10 +127,10 @@ class Shared:
         """Where each value is, by its id: module and variable, none for the variables of modules themselves."""
         if not self._places:
             constant = set(_CONSTANT)
-            self._places[id(self._namespace)] = ("", "")
+            self._places[identity(self._namespace)] = ("", "")
             for name, variables in self._modules():
                 self._add(variables, "", "")
-                items = [pair for pair in list(variables.items()) if id(type(pair[1])) not in constant]
+                items = [pair for pair in list(variables.items()) if identity(type(pair[1])) not in constant]
                 self._look(name, items, constant)
         return self._places
 
@@ -160,13 +161,13 @@ class Shared:
             else:
                 skipped = _names(kind)
                 if skipped:
-                    constant.add(id(kind))
+                    constant.add(identity(kind))
             if not skipped and key != "__builtins__":
                 self._add(value, module, key)
 
     def _add(self, value: Any, module: str, name: str) -> None:
-        if id(value) not in self._places:
-            self._places[id(value)] = (module, name)
+        if identity(value) not in self._places:
+            self._places[identity(value)] = (module, name)
             self._kept.append(value)
 
 
@@ -189,7 +190,7 @@ def _of_module(function: Any) -> bool:
 
 
 _CONSTANT = {
-    id(kind)
+    identity(kind)
     for kind in (
         *(bool, int, float, complex, str, bytes, tuple, frozenset, range, slice, property, *_SINGLE),
         *(_Function, _Module, type, types.CodeType, types.MethodDescriptorType, types.WrapperDescriptorType),
@@ -232,14 +233,14 @@ class Judge:
             self.apart = pandas_holders(pandas)
             self.memory.copy_on_write = not str(getattr(pandas, "__version__", "0")).startswith(("0.", "1.", "2."))
         for kind, way in exact.items():
-            self._ways[id(kind)] = (kind, way)
+            self._ways[identity(kind)] = (kind, way)
 
     def reduce(self, found: Any) -> _Reduced:
         """Return how an object is put together again, as `__reduce__` does. Raises Refused."""
         kind = type(found)
-        known = self._ways.get(id(kind))
+        known = self._ways.get(identity(kind))
         if known is None:
-            known = self._ways[id(kind)] = (kind, self._judge(kind))
+            known = self._ways[identity(kind)] = (kind, self._judge(kind))
         return known[1](found)
 
     def close(self) -> None:
@@ -277,7 +278,7 @@ class Judge:
         if _has(mro, _Module):
             return _module
         names = [(_type_module.__get__(base), _type_name.__get__(base)) for base in mro]
-        reason = REFUSED_IDS.get(id(kind))
+        reason = REFUSED_IDS.get(identity(kind))
         for name in names:
             if name in IN_MEMORY:
                 break
@@ -394,7 +395,7 @@ class Judge:
         return lambda found: _instance(found, kind, base, slots, variables_of)
 
     def _function(self, found: Any) -> _Reduced:
-        name = self._cuts.get(id(found))
+        name = self._cuts.get(identity(found))
         if name is not None:
             return rebuild.cut, (name,)
         if found.__globals__ is not self._namespace and _importable(found, self._namespace) is not None:
@@ -433,14 +434,14 @@ class Judge:
     def _class(self, found: Any) -> _Reduced:
         if any(found is kind for kind in _SINGLE):
             return NotImplemented
-        name = self._cuts.get(id(found))
+        name = self._cuts.get(identity(found))
         if name is not None:
             return rebuild.cut, (name,)
         module, path = _type_module.__get__(found), _type_qualname.__get__(found)
         if _at(module, path, found, self._namespace) is not None:
             return NotImplemented
-        if id(found) in _TYPES_OF_TYPES:
-            return rebuild.attribute, ("types", _TYPES_OF_TYPES[id(found)])
+        if identity(found) in _TYPES_OF_TYPES:
+            return rebuild.attribute, ("types", _TYPES_OF_TYPES[identity(found)])
         if not found.__flags__ & _HEAP_TYPE or (type(module) is str and self.installed(module)):
             raise Refused("the class %s, which cannot be imported by its name" % found.__name__)
         return self._own_class(found, type(found))

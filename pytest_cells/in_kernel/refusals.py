@@ -2,6 +2,8 @@
 
 import types
 
+from .classes import identity
+
 # Fields in C that pickle need not tell of are found in these packages' types by their own reduce methods.
 TRUSTED = frozenset(
     (
@@ -72,7 +74,7 @@ REFUSED_ROOTS = {
     "traitlets": "an object of traitlets",
     "zmq": "a socket",
 }
-REFUSED_IDS = {id(kind): reason for kind, reason in REFUSED_TYPES.items()}
+REFUSED_IDS = {identity(kind): reason for kind, reason in REFUSED_TYPES.items()}
 IN_MEMORY = (("_io", "BytesIO"), ("_io", "StringIO"))
 
 

@@ -9,7 +9,7 @@ from operator import countOf
 from struct import pack as _pack
 from typing import Any
 
-from .classes import ATOMS
+from .classes import ATOMS, identity
 from .layouts import Layout
 from .tokens import MAPPING, RECORDS, SEQUENCE, SET, Items, Opaque
 from .versions import PRIVATE_BUILTINS
@@ -22,7 +22,7 @@ MANY = 256
 _FEW = 8
 _MOST_SORTED = 400_000
 """Of so many items a set is put in order within the time that there is for a name: nothing interrupts sorting."""
-_TUPLE, _LIST, _DICT = id(tuple), id(list), id(dict)
+_TUPLE, _LIST, _DICT = identity(tuple), identity(list), identity(dict)
 _ATOMS_AND_TUPLES = ATOMS | {_TUPLE}
 
 
@@ -45,13 +45,13 @@ def _alike(walk: Any, items: Any) -> bool:
     """Write many atoms of one kind, each piece while the processor has it near; write nothing of others."""
     size = len(items)
     first = type(items[0]) if size > MANY else None
-    if id(first) not in ATOMS:
+    if identity(first) not in ATOMS:
         return False
     quiet, once, written, hashed = walk.types_hash_quietly(), walk.hashing.once, 8 * size, []
     for start in range(0, size, CHUNK):
         piece = items[start : start + CHUNK]
         kinds = map(type, piece)
-        alike = countOf(kinds, first) == len(piece) if quiet else {*map(id, kinds)} == {id(first)}
+        alike = countOf(kinds, first) == len(piece) if quiet else {*map(identity, kinds)} == {identity(first)}
         if not alike:
             return False
         data = _pack("<%dd" % len(piece), *piece) if first is float else _dumps(piece, 2)
@@ -95,7 +95,7 @@ def _items(walk: Any, items: Any) -> None:
 def _by_kinds(walk: Any, items: Any) -> None:
     """Write which item is of which kind, and then the items of each kind."""
     order: dict[int, int] = {}
-    codes = [order.setdefault(0 if kind in ATOMS else kind, len(order)) for kind in map(id, map(type, items))]
+    codes = [order.setdefault(0 if kind in ATOMS else kind, len(order)) for kind in map(identity, map(type, items))]
     groups: list[list[Any]] = [[] for _ in order]
     for code, item in zip(codes, items):
         groups[code].append(item)
@@ -106,11 +106,11 @@ def _by_kinds(walk: Any, items: Any) -> None:
 
 def _of_one_kind(walk: Any, items: Any) -> None:
     """Write items of one kind, all at once where that can be done."""
-    kind = id(type(items[0]))
+    kind = identity(type(items[0]))
     if kind == _LIST and walk.all_first(items):
         _flat(walk, b"L", items, [list(chain.from_iterable(items))])
     elif kind == _TUPLE:
-        if len(items) > 65_536 and 8 * len({*map(id, items)}) < len(items):
+        if len(items) > 65_536 and 8 * len({*map(identity, items)}) < len(items):
             raise Opaque("too large")  # tuples that share tuples, doubling at each level
         _flat(walk, b"T", items, [list(chain.from_iterable(items))])
     elif kind == _DICT:
@@ -130,7 +130,7 @@ def _flat(walk: Any, letter: bytes, items: Any, inner: "list[list[Any]]") -> Non
 def _dicts(walk: Any, items: Any) -> None:
     keys = list(chain.from_iterable(items))
     kinds = walk.kinds(keys)
-    if kinds <= ATOMS and not (id(str) in kinds and "__name__" in {*keys}) and walk.all_first(items):
+    if kinds <= ATOMS and not (identity(str) in kinds and "__name__" in {*keys}) and walk.all_first(items):
         _flat(walk, b"D", items, [keys, list(chain.from_iterable(map(dict.values, items)))])
     else:
         walk.out.append(SEQUENCE + b"\2" + _dumps(len(items), 2))
@@ -140,13 +140,13 @@ def _dicts(walk: Any, items: Any) -> None:
 def _instances(walk: Any, items: Any) -> bool:
     """Write many plain instances of one class at once."""
     kind = type(items[0])
-    handler = walk.handlers.get(id(kind)) or walk.planned(kind)
+    handler = walk.handlers.get(identity(kind)) or walk.planned(kind)
     layout = getattr(handler, "__self__", None)
     if type(layout) is not Layout or not layout.only_attributes or layout.unchanged:
         return False
     states = list(map(layout.attributes, items))
     keys = list(chain.from_iterable(states))
-    if walk.kinds(keys) - {id(str)}:
+    if walk.kinds(keys) - {identity(str)}:
         return False
     walk.keep.append(states)
     if not walk.all_first([*items, *states]):

@@ -16,6 +16,7 @@ import warnings
 from hashlib import sha256
 from typing import Any
 
+from .classes import identity
 from .versions import PRIVATE_BUILTINS, collector, system
 
 try:
@@ -145,7 +146,7 @@ def plain(value: Any, deep: int = 0) -> Any:
     if deep < _MOST_DEEP and kind is dict:
         pairs = [(plain(key, deep + 1), plain(part, deep + 1)) for key, part in list(value.items())]
         return ("dict", *pairs)
-    return ("?", _called(kind), _called(value), id(value))
+    return ("?", _called(kind), _called(value), identity(value))
 
 
 def unplain(value: Any) -> Any:
@@ -210,7 +211,9 @@ class _Words(Slot):
 
     def quick(self) -> Any:
         words = self._list()
-        return tuple([word if type(word) is str else id(word) for word in words]) if type(words) is list else id(words)
+        if type(words) is not list:
+            return identity(words)
+        return tuple([word if type(word) is str else identity(word) for word in words])
 
     def read(self) -> Any:
         return plain(self._list())
@@ -340,7 +343,7 @@ class _Warnings(Slot):
         every = [self._told(entry) for entry in list(warnings.filters)]
         filters = [told for told in every if told not in self._of_libraries]
         default: Any = warnings.defaultaction  # type: ignore[attr-defined]
-        return ("list", *filters), default, None if ours else ("?", "showwarning", id(shown))
+        return ("list", *filters), default, None if ours else ("?", "showwarning", identity(shown))
 
     @staticmethod
     def _told(entry: Any) -> Any:
@@ -451,7 +454,7 @@ class _Logging(Slot):
         usual = type(handler) is logging.StreamHandler and bool(streams) and not handler.filters
         if usual and (form is None or (type(form) is logging.Formatter and type(form._style) is logging.PercentStyle)):
             return ("stream", streams[0], handler.level, None if form is None else (form._fmt, form.datefmt))
-        return ("?", _called(type(handler)), handler.level, id(handler))
+        return ("?", _called(type(handler)), handler.level, identity(handler))
 
     @staticmethod
     def _made(told: Any) -> Any:
@@ -692,7 +695,7 @@ class _Shell(Slot):
                 for key, printer in list(kept.items()):
                     package = (_called(printer) or "?").partition(".")[0]
                     if package not in _OWN_PRINTERS:
-                        found.append((kind, "printer", _called(key), ("?", _called(printer), id(printer))))
+                        found.append((kind, "printer", _called(key), ("?", _called(printer), identity(printer))))
         found += [("plain", name, plain(value)) for name, value in _traits(self._plain, self.formatter_traits)]
         found.append(("mode", plain(getattr(getattr(self._shell, "InteractiveTB", None), "mode", None))))
         loaded = getattr(getattr(self._shell, "extension_manager", None), "loaded", ())
@@ -700,7 +703,7 @@ class _Shell(Slot):
         for kind, named in sorted(self._magics().items()):
             for name, magic in sorted(named.items()):
                 if (_called(magic) or "?").partition(".")[0] not in _OWN_MAGICS:
-                    found.append((kind, plain(name), ("?", _called(magic), id(magic))))
+                    found.append((kind, plain(name), ("?", _called(magic), identity(magic))))
         for name, value in _traits(self._backend(), tuple(_INLINE)):
             told = plain(sorted(value) if type(value) is set else value)
             if told != _INLINE[name]:

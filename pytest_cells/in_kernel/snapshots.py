@@ -20,6 +20,7 @@ from operator import is_
 from typing import Any
 
 from . import rebuild
+from .classes import identity
 from .reducers import Judge, Shared
 from .refusals import Refused
 from .versions import collector as _collector
@@ -38,7 +39,7 @@ _BytesIO = io.BytesIO
 _update = dict.update
 _clock = time.thread_time
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
-_ATOMS = frozenset(map(id, _PLAIN))
+_ATOMS = frozenset(map(identity, _PLAIN))
 
 
 class Unpicklable(Exception):
@@ -68,7 +69,7 @@ def dump(
     ordered = tuple(sorted(names))
     values = [namespace[name] for name in ordered]
     known = set(ordered)
-    referred = {id(value): name for name, value in namespace.items() if name in cuts and name not in known}
+    referred = {identity(value): name for name, value in namespace.items() if name in cuts and name not in known}
     limits = max_bytes, max_s
     try:
         with _quiet():
@@ -133,8 +134,8 @@ def is_plain(value: Any) -> bool:
 def _all_atoms(values: "Iterable[Any]") -> bool:
     """Tell whether all are atoms: fast where they are of one kind, and by identity, since a metaclass may compare."""
     kind = next(map(type, values), int)
-    alike = id(kind) in _ATOMS and all(map(is_, map(type, values), repeat(kind)))
-    return alike or _ATOMS.issuperset(map(id, map(type, values)))
+    alike = identity(kind) in _ATOMS and all(map(is_, map(type, values), repeat(kind)))
+    return alike or _ATOMS.issuperset(map(identity, map(type, values)))
 
 
 def _written(
@@ -230,7 +231,7 @@ class _Writer:
     def _keep(self, buffer: Any) -> bool:
         raw = buffer.raw()
         self._spend(raw.nbytes)
-        self._buffers.append((raw, id(buffer) in self._judge.memory.transient))
+        self._buffers.append((raw, identity(buffer) in self._judge.memory.transient))
         return False
 
 
@@ -253,7 +254,7 @@ class _Pickler(pickle.Pickler):
 
 def _finder(places: "dict[int, tuple[str, str]]") -> Any:
     """Return what tells for each object whether a module holds it, and where."""
-    look, identity = places.get, id
+    look = places.get
 
     def find(found: Any) -> "tuple[str, str] | None":
         place = look(identity(found))

@@ -20,6 +20,7 @@ from . import names as reading
 from .addresses import may_ask_unseen
 from .bindings import Bindings
 from .calls import Calls
+from .classes import identity
 from .codes import UnknownConstant
 from .effects import Effects
 from .files import installed_folders
@@ -87,7 +88,7 @@ class Tracer:
 
     def __init__(self, shell: Any, effects: Any, project: str) -> None:
         self._shell, self._namespace, self._effects, self._project = shell, shell.user_ns, effects, project
-        self._own = {name: id(value) for name, value in shell.user_ns.items()}
+        self._own = {name: identity(value) for name, value in shell.user_ns.items()}
         """What IPython put there."""
         self._history: set[str] = set()
         """The names of IPython's history that were found so far."""
@@ -191,7 +192,7 @@ class Tracer:
         if other := self._of_others(found, closure, before):
             record["barrier"].append("it uses %s, which another cell has loaded" % other)
         bound = self._bound()
-        rebound = {name for name, value in bound.items() if self._identities.get(name) != id(value)}
+        rebound = {name for name, value in bound.items() if self._identities.get(name) != identity(value)}
         gone = self._identities.keys() - bound.keys()
         may_store = found.stores | found.inner_stores | found.deletes
         for name in closure:
@@ -253,7 +254,7 @@ class Tracer:
         for name in own:
             record["barrier"].extend(self._modules.effects(name, self._calls.effect_of, logs_plainly=logs_plainly))
         self._known = {**{name: kept for name, kept in before.items() if name in bound}, **after}
-        self._identities = {name: id(value) for name, value in bound.items()}
+        self._identities = {name: identity(value) for name, value in bound.items()}
         if found.addresses and (record["barrier"] or self._effects.asks_unseen or may_ask_unseen(_modules())):
             record["volatile"].extend("it uses %s" % word for word in sorted(set(found.addresses)))
         self._remember(found)
@@ -293,7 +294,7 @@ class Tracer:
         The text of setup code is part of each cell's key.
         """
         told = self._effects.settle()
-        self._own = {name: id(value) for name, value in self._namespace.items()}
+        self._own = {name: identity(value) for name, value in self._namespace.items()}
         self._modules.look(anew=self._effects.replaced)
         self._libraries.settle(anew=self._effects.replaced)
         return {key: told[key] for key in ("files", "env", "env_of_processes") if key in told}
@@ -343,7 +344,7 @@ class Tracer:
         self._libraries.settle()
         after = self._walk(set(restored), {}, whole=False)
         self._known.update(after)
-        self._identities.update({name: id(self._namespace[name]) for name in restored})
+        self._identities.update({name: identity(self._namespace[name]) for name in restored})
         return {name: self._version(after, name, self._known) for name in restored}
 
     def set_slots(self, slots: "dict[str, str]") -> "list[str]":
@@ -388,7 +389,7 @@ class Tracer:
         own, history = self._own, self._history
         bound = {}
         for name, value in list(self._namespace.items()):
-            if name in history or type(name) is not str or own.get(name) == id(value):
+            if name in history or type(name) is not str or own.get(name) == identity(value):
                 continue
             if name[:1] == "_" and (name == "__warningregistry__" or HISTORY_NAME.match(name)):
                 history.add(name)

@@ -11,7 +11,7 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from .classes import module_dict_of
+from .classes import identity, module_dict_of
 
 _COUNTERS = ("time", "perf_counter", "monotonic", "process_time", "thread_time")
 _TIMES = frozenset({*_COUNTERS, *("%s_ns" % word for word in _COUNTERS), "clock_gettime", "clock_gettime_ns"})
@@ -90,7 +90,7 @@ def unsteady_paths(tree: ast.Module, timed: "list[ast.expr] | tuple[()]" = ()) -
     `timed` is what `durations` gave.
     """
     found: dict[str, set[tuple[str, ...]]] = {}
-    exempt = frozenset(id(node) for node in timed)
+    exempt = frozenset(identity(node) for node in timed)
     aliases: dict[str, set[tuple[str, ...]]] | None = None
     waiting: list[tuple[ast.AST, tuple[str, ...]]] = [(tree, ("",))]
     commands = any(getattr(node, "id", getattr(node, "attr", "")) in _RUN_COMMANDS for node in ast.walk(tree))
@@ -103,7 +103,7 @@ def unsteady_paths(tree: ast.Module, timed: "list[ast.expr] | tuple[()]" = ()) -
             name = getattr(node, "name", "<lambda>")
             owners = (name,) if owners == ("",) else (*owners, name)
         for path in _paths(node):
-            if id(node) not in exempt:
+            if identity(node) not in exempt:
                 aliases = given_names(tree) if aliases is None else aliases
                 for owner in owners:
                     found.setdefault(owner, set()).update([path, *in_full(path, aliases)])
@@ -177,8 +177,8 @@ def timers(tree: ast.Module, timed: "list[ast.expr]") -> "set[str]":
     called = {node.id for node in timed if isinstance(node, ast.Name)}
     if not called:
         return called
-    exempt = {id(node) for node in timed}
-    return called - {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in exempt}
+    exempt = {identity(node) for node in timed}
+    return called - {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and identity(node) not in exempt}
 
 
 def resolve(path: "tuple[str, ...]", variables: "dict[str, Any]") -> "tuple[str, str]":
@@ -255,20 +255,20 @@ def durations(tree: ast.Module) -> "list[ast.expr]":
     for node in ast.walk(tree):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
             if not isinstance(node.left, ast.Constant) and not isinstance(node.right, ast.Constant):
-                sides.update((id(node.left), id(node.right)))
+                sides.update((identity(node.left), identity(node.right)))
         elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             if _is_time(node.value):
                 stored.setdefault(node.targets[0].id, []).append(node.value)  # type: ignore[arg-type]
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            loads.setdefault(node.id, []).append(id(node))
+            loads.setdefault(node.id, []).append(identity(node))
         elif isinstance(node, ast.Name):
             stores[node.id] = stores.get(node.id, 0) + 1
         if _is_time(node):
             calls.append(node)  # type: ignore[arg-type]
     for name, made in stored.items():
         if len(made) == stores[name] and name in loads and sides.issuperset(loads[name]):
-            sides.update(map(id, made))
-    return [call.func for call in calls if id(call) in sides]
+            sides.update(map(identity, made))
+    return [call.func for call in calls if identity(call) in sides]
 
 
 def _called(node: ast.Call) -> str:

@@ -135,7 +135,7 @@ NAMES = (
             Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
             Change(
                 "tracer.py",
-                "rebound = {name for name, value in bound.items() if self._identities.get(name) != id(value)}",
+                "rebound = {name for name, value in bound.items() if self._identities.get(name) != identity(value)}",
                 "rebound = set()",
             ),
         ),
@@ -183,7 +183,7 @@ NAMES = (
             Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
             Change(
                 "tracer.py",
-                "rebound = {name for name, value in bound.items() if self._identities.get(name) != id(value)}",
+                "rebound = {name for name, value in bound.items() if self._identities.get(name) != identity(value)}",
                 "rebound = set()",
             ),
         ),
@@ -469,7 +469,7 @@ NAMES = (
         (
             Change(
                 "calls.py",
-                "        return self._homes.get(id(value)) or (self._held.get(id(value)) if container else None)",
+                "        return self._homes.get(identity(value)) or (self._held.get(identity(value)) if container else None)",
                 "        return None",
             ),
         ),
@@ -1036,7 +1036,7 @@ AMBIENT = (
         "warning filters",
         "Filters of warnings, and how they are shown",
         "``warnings.filters``, without those that libraries add for themselves",
-        'return ("list", *filters), default, None if ours else ("?", "showwarning", id(shown))',
+        'return ("list", *filters), default, None if ours else ("?", "showwarning", identity(shown))',
         "ambient: warning filters",
         new='return ("list",), default, None',
     ),
@@ -1935,7 +1935,7 @@ LEFT = (
         (
             Change(
                 "leftovers.py",
-                '            "it sets a signal\'s handler": list(map(id, map(_getsignal, _signals))),\n',
+                '            "it sets a signal\'s handler": list(map(identity, map(_getsignal, _signals))),\n',
                 "",
             ),
         ),
@@ -1948,7 +1948,9 @@ LEFT = (
         CHAIN,
         (
             Change(
-                "leftovers.py", '            "it replaces a hook of sys": list(map(id, self._replaceable())),\n', ""
+                "leftovers.py",
+                '            "it replaces a hook of sys": list(map(identity, self._replaceable())),\n',
+                "",
             ),
             Change("leftovers.py", "        if not found and self._called is not None:", "        if False:"),
             Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),

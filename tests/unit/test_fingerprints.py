@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from pytest_cells.in_kernel.classes import identity
+
 from . import fingerprint_kinds as kinds
 
 MAIN = "import sys\n"
@@ -592,8 +594,8 @@ def test_function_counts() -> None:
     walker = kinds.walker_module().Walker(namespace)
     walker.walk(["make", "a", "b"])
     counts = walker.function_counts()
-    assert 3 == counts[id(namespace["a"].__code__)]
-    assert 1 == counts[id(namespace["make"].__code__)]
+    assert 3 == counts[identity(namespace["a"].__code__)]
+    assert 1 == counts[identity(namespace["make"].__code__)]
 
 
 def test_size_is_of_the_right_order() -> None:

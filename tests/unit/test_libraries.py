@@ -11,6 +11,7 @@ from unittest import mock
 import pytest
 
 from pytest_cells.in_kernel import libraries
+from pytest_cells.in_kernel.classes import identity
 from pytest_cells.in_kernel.libraries import Libraries
 from pytest_cells.in_kernel.reducers import Shared
 
@@ -68,7 +69,7 @@ def test_a_module_in_the_place_of_another(watched, library, monkeypatch):
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_what_is_gone_has_no_home(watched, library, elsewhere):
     """Its number may be that of the notebook's own next list; what something else holds is still the library's."""
-    number = id(library.names)
+    number = identity(library.names)
     holder = [library.names] if elsewhere else []
     assert library.__name__ == watched.homes[number]
     library.names = None

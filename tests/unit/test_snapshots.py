@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from pytest_cells.in_kernel import snapshots
+from pytest_cells.in_kernel.classes import identity
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="cases run in forked processes")
 
@@ -242,7 +243,7 @@ def test_places_are_looked_for_only_where_something_has_one() -> None:
         snapshots.dump(namespace, [name], (), 1 << 20, shared)
         assert not shared._places
     snapshots.dump(namespace, ["held"], (), 1 << 20, shared)
-    assert ("sys", "path") == shared.places[id(sys.path)]
+    assert ("sys", "path") == shared.places[identity(sys.path)]
 
 
 def test_a_flat_value_that_a_module_holds_is_referred_to() -> None:
