@@ -6,11 +6,12 @@ What such code holds is walked as the values of variables are (`own_code`); here
 
 import functools
 import hashlib
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
 
-from .classes import bases_of, members_of, module_of, name_of, qualname_of
+from .classes import MADE_AT_RUN_TIME, bases_of, flags_of, members_of, module_of, name_of, qualname_of
 from .own_code import Cached, is_class, is_code, is_constant, is_enum, is_still
 from .unsteady import text_of
 from .versions import PRIVATE_BUILTINS
@@ -83,9 +84,7 @@ class Bindings:
                 else ("module", found, self._place(value.__dict__.get("__file__")))
             )
         if is_still(kind):
-            if name_of(kind) == "Pattern":
-                return "pattern", repr(value.pattern), value.flags
-            return name_of(kind), text_of(getattr(value, "name", None))
+            return _told_of_still(value)
         return _told(name, value, 0) if is_code(value) or kind is _Builtin else None
 
 
@@ -108,7 +107,7 @@ def _told(name: str, value: Any, deep: int) -> Any:
 def _told_of_class(name: str, kind: Any, deep: int) -> Any:
     home = text_of(module_of(kind))
     told = "class", home, text_of(qualname_of(kind)), qualname_of(type(kind))
-    if home != name:
+    if home != name and _stands_at_home(home, kind):
         return told
     bases = tuple([(text_of(module_of(base)), text_of(qualname_of(base))) for base in bases_of(kind)])
     members = [(key, _of_member(name, member, deep + 1)) for key, member in list(members_of(kind).items())]
@@ -119,6 +118,18 @@ def _told_of_class(name: str, kind: Any, deep: int) -> Any:
     return (*told, bases, found)
 
 
+def _stands_at_home(home: str, kind: Any) -> bool:
+    """Tell whether a class is what the module that defines it has under its name, or can be changed by nobody."""
+    found = getattr(sys.modules.get(home), "__dict__", {}).get(qualname_of(kind))
+    return found is kind or not flags_of(kind) & MADE_AT_RUN_TIME
+
+
+def _told_of_still(value: Any) -> Any:
+    if name_of(type(value)) == "Pattern":
+        return "pattern", repr(value.pattern), value.flags
+    return name_of(type(value)), text_of(getattr(value, "name", None))
+
+
 def _of_member(name: str, member: Any, deep: int) -> Any:
     if type(member) is property:
         parts = [_told(name, part, deep + 1) for part in (member.fget, member.fset, member.fdel) if is_code(part)]
@@ -127,4 +138,8 @@ def _of_member(name: str, member: Any, deep: int) -> Any:
         return type(member).__name__, _of_member(name, member.__func__, deep + 1)
     if type(member) is functools.cached_property:
         return "cached_property", _of_member(name, member.func, deep + 1)
+    if type(member) is types.ModuleType:
+        return "module", text_of(member.__dict__.get("__name__"))
+    if is_still(type(member)):
+        return _told_of_still(member)
     return _told(name, member, deep + 1) if is_code(member) or type(member) is _Builtin else None

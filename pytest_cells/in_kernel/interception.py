@@ -124,7 +124,9 @@ def _imports(frame: Any) -> bool:
     asks = _asks_by(frame)
     if asks in METADATA_READERS:
         return True
-    if asks not in _IMPORT_SYSTEM or not frame.f_code.co_filename.startswith(("<frozen importlib", "<frozen zipimport")):
+    if asks not in _IMPORT_SYSTEM:
+        return False
+    if not frame.f_code.co_filename.startswith(("<frozen importlib", "<frozen zipimport")):
         return False
     return frame.f_back is not None and frame.f_back.f_code.co_filename.startswith("<frozen ")
 

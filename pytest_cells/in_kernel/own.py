@@ -13,7 +13,7 @@ from typing import Any
 from . import names as reading
 from .bindings import Bindings
 from .classes import identity, module_dict_of
-from .own_code import holds, home_of, is_class, is_code, is_still
+from .own_code import holds, home_of, is_code, is_method_of_object, is_still
 from .unsteady import NAME, is_unsteady
 from .versions import BINDINGS, system
 
@@ -191,10 +191,8 @@ class OwnModules:
         if is_code(value):
             home = home_of(value)
             return home == "__main__" or ((home == name or not self._is_elsewhere(home, value)) and holds(value))
-        if kind is not types.BuiltinFunctionType or value.__module__ == "__main__":
-            return True
-        owner = value.__self__  # of a method of an object
-        return not (owner is None or type(owner) is types.ModuleType or is_class(owner))
+        builtin = kind is types.BuiltinFunctionType and value.__module__ != "__main__"
+        return not builtin or is_method_of_object(value)
 
     def _is_elsewhere(self, home: Any, value: Any) -> bool:
         """Tell whether code is what its own module has under its name: it is state there, or an installed library's."""

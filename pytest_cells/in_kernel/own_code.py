@@ -11,7 +11,7 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
-from .classes import members_of, module_of, mro_of, name_of, qualname_of
+from .classes import NOT_IN_CLASSES, members_of, module_of, mro_of, name_of, qualname_of
 from .versions import PRIVATE_BUILTINS
 
 __builtins__ = PRIVATE_BUILTINS
@@ -23,6 +23,21 @@ _WRAPPERS = (staticmethod, classmethod, types.MethodType)
 _STILL = {"Logger": "logging", "lock": "_thread", "RLock": "_thread", "Pattern": "re"}
 """Kinds of state that are taken not to change: the names of their types, and the modules of these."""
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType, types.BuiltinFunctionType, types.ModuleType)
+_PLAIN = frozenset({*_ATOMS, tuple, list, dict, set, frozenset})
+_NOTED = NOT_IN_CLASSES | {
+    *("__module__", "__qualname__", "__doc__", "__slots__", "__annotations__", "__abstractmethods__", "__orig_bases__"),
+    *(
+        "__parameters__",
+        "__type_params__",
+        "__match_args__",
+        "__dataclass_fields__",
+        "__dataclass_params__",
+        "__hash__",
+    ),
+}
+"""What Python and its library note in classes."""
+_NOTED_BY_LIBRARIES = ("__pydantic_", "__attrs_", "__sqlalchemy_", "__traits_")
+_OF_MEMBERS = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_", "_inverted_"})
 _calls: Any = Cached.__dict__["cache_info"]
 
 
@@ -74,9 +89,9 @@ def holds(value: Any) -> bool:
         )
     if type(value) is Cached:
         return True
-    return not is_enum(value) and any(
-        _of_class(value, key, member) is not None for key, member in list(members_of(value).items())
-    )
+    if is_enum(value):
+        return bool(_of_enumeration(value))
+    return any(_of_class(value, key, member) is not None for key, member in list(members_of(value).items()))
 
 
 def inside(value: Any) -> "list[Any]":
@@ -87,6 +102,8 @@ def inside(value: Any) -> "list[Any]":
     if type(value) is Cached:
         wrapped = value.__wrapped__
         return [OwnCode(wrapped) if is_code(wrapped) else wrapped]
+    if is_enum(value):
+        return _of_enumeration(value)
     held = [(key, _of_class(value, key, member)) for key, member in list(members_of(value).items())]
     return [part for key, member in held if member is not None for part in (key, member)]
 
@@ -96,6 +113,8 @@ def _of_class(kind: Any, key: Any, member: Any) -> Any:
     if type(member) is property:
         parts = [OwnCode(part) for part in (member.fget, member.fset, member.fdel) if _is_held(part)]
         return parts or None
+    if is_method_of_object(member):
+        return member
     while type(member) in _WRAPPERS:
         member = member.__func__
     if type(member) is functools.cached_property:
@@ -105,9 +124,35 @@ def _of_class(kind: Any, key: Any, member: Any) -> Any:
         return OwnCode(member) if nested and member is not kind and holds(member) else None
     if is_code(member):
         return OwnCode(member) if holds(member) else None
-    if type(key) is not str or (key[:2] == "__" and key[-2:] == "__"):
-        return None  # what Python and makers of classes note there
+    if type(key) is not str or (key[:2] == "__" and key[-2:] == "__" and not _is_told_between(key, member)):
+        return None
     return None if isinstance(member, _DESCRIPTORS) or is_still(type(member)) else member
+
+
+def _is_told_between(key: str, member: Any) -> bool:
+    """Tell whether a name between underscores stands for plain data, which no maker of classes has noted there."""
+    return type(member) in _PLAIN and key not in _NOTED and not key.startswith(_NOTED_BY_LIBRARIES)
+
+
+def is_method_of_object(value: Any) -> bool:
+    """Tell whether a value is a method of an object that is no module or class."""
+    if type(value) is types.MethodType:
+        return not is_class(value.__self__)
+    if type(value) is not types.BuiltinFunctionType:
+        return False
+    return not (value.__self__ is None or type(value.__self__) is types.ModuleType or is_class(value.__self__))
+
+
+def _of_enumeration(kind: Any) -> "list[Any]":
+    """Return what the members of an enumeration hold, each after its name, but for a value that nothing can change."""
+    found: list[Any] = []
+    for key, member in list(members_of(kind).get("_member_map_", {}).items()):
+        held = dict(object.__getattribute__(member, "__dict__"))
+        value = held.get("_value_")
+        more = {name: part for name, part in held.items() if name not in _OF_MEMBERS}
+        if more or not is_constant([value]):
+            found += [key, value, more]
+    return found
 
 
 def _is_held(part: Any) -> bool:

@@ -3597,6 +3597,18 @@ HELD = tuple(
 )
 """Clocks that a cell leaves behind, and one below asks."""
 PYPLOT = "import matplotlib.pyplot as plt, numpy as np"
+METHODS_OF_AN_OBJECT = (
+    "class S:\n    x = 1\n    def get(self): return self.x\n    def put(self, n): self.x = n\n"
+    "class K:\n    s = S()\n    get, put = s.get, s.put\n    del s\ndef put(n): K.put(n)\n"
+)
+OF_A_FACTORY = (
+    "import factory\nC = factory.make()\ndef other(self): return 6\n"
+    "def give(o, n): o.f = other if n == 6 else C.g\ndef put(n): give(C, n)\n"
+)
+FACTORY = {
+    "factory.py": "def make():\n    class C:\n        x = 1\n        def f(self): return 1\n        def g(self): return 5\n"
+    "    return C\n"
+}
 GRAY = "print(plt.cm.gray(np.nan))"
 CONFIG = "import sklearn\nprint(sklearn.get_config()['working_memory'])"
 FRAME = "import functools, types\nimport pandas as pd\ndf = pd.DataFrame({'x': [1., 9.]})"
@@ -4671,6 +4683,76 @@ MORE_OF_MODULES = (
     ),
 )
 """What modules of the project, code in files and code in code do, in a roundabout way."""
+CORNERS = (
+    *(
+        edit(
+            f"corner of a module: {name}{', inserted' * (first != 'mod.put(5)')}",
+            ["import mod", first, last],
+            {1: "mod.put(6)"},
+            files={"mod.py": source, **FACTORY},
+            rerun=[1, 2],
+        )
+        for first in ("mod.put(5)", "n = 0")
+        for name, source, last in (
+            (
+                "member of an enumeration",
+                "import enum\nclass C(enum.Enum):\n    RED = 1\ndef give(o, n): o.note = n\ndef put(n): give(C.RED, n)\n",
+                "print(getattr(mod.C.RED, 'note', 0))",
+            ),
+            (
+                "value of a member of an enumeration",
+                "import enum\nclass C(enum.Enum):\n    RED = [1]\ndef put(n): C.RED.value.append(n)\n",
+                "print(mod.C.RED.value)",
+            ),
+            (
+                "registry between underscores",
+                "class K:\n    __registry__ = {}\ndef put(n): K.__registry__['n'] = n\n",
+                "print(mod.K.__registry__)",
+            ),
+            (
+                "number between underscores",
+                "class K:\n    __level__ = 1\ndef give(o, n): o.__level__ = n\ndef put(n): give(K, n)\n",
+                "print(mod.K.__level__)",
+            ),
+            (
+                "module in a class",
+                "import math, json, re\nclass K:\n    m = math\ndef give(o, n): o.m = json if n == 5 else re\ndef put(n): give(K, n)\n",
+                "print(mod.K.m.__name__)",
+            ),
+            (
+                "pattern in a class",
+                "import re\nclass K:\n    p = re.compile('a')\ndef give(o, n): o.p = re.compile(str(n))\ndef put(n): give(K, n)\n",
+                "print(mod.K.p.pattern)",
+            ),
+            (
+                "logger in a class",
+                "import logging\nclass K:\n    l = logging.getLogger('a')\ndef give(o, n): o.l = logging.getLogger(str(n))\ndef put(n): give(K, n)\n",
+                "print(mod.K.l.name)",
+            ),
+            (
+                "object of a method in a class",
+                METHODS_OF_AN_OBJECT,
+                "print(mod.K.get())",
+            ),
+            (
+                "method of a list in a class",
+                "class K:\n    add = [].append\ndef put(n): K.add(n)\n",
+                "print(mod.K.add.__self__)",
+            ),
+            (
+                "class of a factory elsewhere",
+                OF_A_FACTORY,
+                "print(mod.C().f())",
+            ),
+            (
+                "variable of a class of a factory elsewhere",
+                "import factory\nC = factory.make()\ndef give(o, n): o.x = n\ndef put(n): give(C, n)\n",
+                "print(mod.C.x)",
+            ),
+        )
+    ),
+)
+"""State in corners of modules of the project, changed by a function of theirs."""
 PAIRS: tuple[Pair, ...] = (
     *OTHER_CACHES,
     *CAUSES,
@@ -4694,4 +4776,5 @@ PAIRS: tuple[Pair, ...] = (
     *HISTORY_NAMES,
     *KEPT_BY_LIBRARIES,
     *MORE_OF_MODULES,
+    *CORNERS,
 )
