@@ -344,7 +344,7 @@ def _longer(paths: "list[tuple[str, ...]]", given: "dict[str, set[tuple[str, ...
     for path in paths:
         marker, plain = (path[:1], path[1:]) if path[0] in (STORE, *MARKS) else ((), path)
         if plain[0] != GIVEN:
-            found += [(*marker, *longer) for longer in in_full(plain, given)]
+            found += [(*marker, *longer) for longer in sorted(in_full(plain, given))]
     return found
 
 

@@ -8,6 +8,7 @@ import ast
 import re
 import sys
 import types
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -159,12 +160,12 @@ def _give(found: "dict[str, set[tuple[str, ...]]]", names: "list[ast.Name]", val
 
 
 def in_full(path: "tuple[str, ...]", aliases: "dict[str, set[tuple[str, ...]]]") -> "set[tuple[str, ...]]":
-    """Return the paths that a path is where its first name is another one for something."""
+    """Return the paths that a path is where its first name is another one for something, the shortest ones first."""
     found: set[tuple[str, ...]] = set()
-    waiting = [path]
+    waiting = deque([path])
     while waiting and len(found) < _MOST_ALIASES:
-        one = waiting.pop()
-        for start in aliases.get(one[0], ()):
+        one = waiting.popleft()
+        for start in sorted(aliases.get(one[0], ())):  # in every process the same, also where there are too many
             longer = (*start, *one[1:])
             if longer not in found:
                 found.add(longer)

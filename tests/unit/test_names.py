@@ -1,5 +1,9 @@
 """What a cell's source says of names and effects."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from pytest_cells.in_kernel.names import analyse
@@ -267,3 +271,21 @@ def test_functions_in_functions_are_read_once():
     found = names(f"{source}g = {''.join(f'lambda x{number}: ' for number in range(30))}x0\n")
     assert {("a", "append")} == {path[-2:] for path in found.inner["f0"]}
     assert {"<lambda>", *(f"f{depth}" for depth in range(30))} == set(found.inner)
+
+
+def test_the_same_in_every_process():
+    """Where a name stands for endlessly many paths, as many of them are found in every process, and the same ones."""
+    lines = ("while a:", "    a = a.x", "    a = b.y", "    b = a.z", "    b = a.w", "g(a.v)", "a.set_v(1)")
+    source = "def f(a, b, g):" + "".join(f"\n    {line}" for line in lines)
+    code = f"from pytest_cells.in_kernel.names import analyse\nprint(analyse({source!r}).inner)"
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in range(4)
+    }
+    assert 1 == len(told)
