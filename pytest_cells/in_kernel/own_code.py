@@ -26,14 +26,8 @@ _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType, types.Bu
 _PLAIN = frozenset({*_ATOMS, tuple, list, dict, set, frozenset})
 _NOTED = NOT_IN_CLASSES | {
     *("__module__", "__qualname__", "__doc__", "__slots__", "__annotations__", "__abstractmethods__", "__orig_bases__"),
-    *(
-        "__parameters__",
-        "__type_params__",
-        "__match_args__",
-        "__dataclass_fields__",
-        "__dataclass_params__",
-        "__hash__",
-    ),
+    *("__parameters__", "__type_params__", "__match_args__", "__hash__"),
+    *("__dataclass_fields__", "__dataclass_params__"),
 }
 """What Python and its library note in classes."""
 _NOTED_BY_LIBRARIES = ("__pydantic_", "__attrs_", "__sqlalchemy_", "__traits_")
