@@ -276,6 +276,7 @@ def _frame(walk: Any, item: Any) -> None:
     flags = attributes.get("_flags")
     walk.out.append(_FRAME + _dumps(bool(getattr(flags, "_allows_duplicate_labels", True)), 2))
     walk.touch(attributes)
+    walk.first(manager)  # which a resampler shares with the frame that it is of: what is set in one is in both
     for axis in manager.axes:
         walk.indexes.setdefault(identity(axis), set()).add(walk.number)
     axes = [Frozen(axis) for axis in manager.axes]

@@ -143,6 +143,7 @@ def imports(expression: str) -> str:
     return "".join(f"import {name}\n" for name in re.findall(r"^([a-z]+)\.", expression))
 
 
+DATED = "s = pd.Series([1, 2, 3], index=pd.date_range('2020', periods=3))"
 OTHER_CACHES = (
     # What another cache was seen to tell wrongly, with nothing declared here.
     edit("changed value", ["x = 1", "y = x + 1\nprint(y)"], {0: "x = 100"}, rerun=[0, 1]),
@@ -1024,6 +1025,20 @@ ALIASES = (
         ["a = [1]\ndef add(n, v=a): v.append(n)", "add(2)", "print(a)"],
         {1: "add(3)"},
         rerun=[1, 2],
+    ),
+    *(
+        edit(
+            f"frame of a {name}",
+            [f"import pandas as pd\n{frame}\nr = {made}", "n = 0", "print(r.sum())"],
+            {1: change},
+            rerun=[1, 2],
+        )
+        for name, frame, made, change in (
+            ("resampler", DATED, "s.resample('2D')", "s.iloc[0] = 50"),
+            ("grouper", DATED, "s.groupby(pd.Grouper(freq='2D'))", "s.iloc[0] = 50"),
+            ("rolling window", DATED, "s.rolling(2)", "s.iloc[0] = 50"),
+            ("resampled frame", f"{DATED}\nf = s.to_frame('a')", "f.resample('2D')", "f.loc[f.index[0], 'a'] = 50"),
+        )
     ),
     edit("alias in a bound method", ["a = [1]\nadd = a.append", "add(2)", "print(a)"], {1: "add(3)"}, rerun=[1, 2]),
     edit(

@@ -249,6 +249,14 @@ NAMES = (
         ("contents behind a view",),
     ),
     Rule(
+        "blocks of frames",
+        "What frames share that hold the very same manager of blocks, as a resampler does with its frame",
+        "the manager's identity",
+        SHARED,
+        (Change("arrays.py", "    walk.first(manager)  #", "    pass  #"),),
+        ("frame of a resampler", "frame of a grouper"),
+    ),
+    Rule(
         "names of shared indexes",
         "The name of an index that frames of pandas share",
         "identities of Index objects, once a cell may have named one",
