@@ -177,7 +177,7 @@ class Aliases:
             return _RANDOM
         if (module, name) in _HOLDERS:
             return _A_HOLDER
-        if name == "PixelAccess":
+        if name == "PixelAccess" or (module, name) == ("weakref", "finalize"):
             return _UNKNOWN
         if (module, name) in (("logging", "Manager"), ("logging", "RootLogger")):
             return _STOP

@@ -27,21 +27,25 @@ _ARRAY_COSTS = 6000
 
 
 class Span:
-    """Bytes in memory that a name (its number) reaches, from `low` up to `high`, as the `place`-th of its arrays."""
+    """Bytes in memory that a name (its number) reaches, from `low` up to `high`, as the `place`-th of its arrays.
 
-    __slots__ = ("high", "low", "number", "pandas", "place")
+    `pandas` if an object of pandas holds them; `counted` is by what that knows who else does, 0 if that is not known.
+    """
 
-    def __init__(self, low: int, high: int, number: int, place: int, *, pandas: bool) -> None:
-        self.low, self.high, self.number, self.place, self.pandas = low, high, number, place, pandas
+    __slots__ = ("counted", "high", "low", "number", "pandas", "place")
+
+    def __init__(self, low: int, high: int, number: int, place: int, *, pandas: bool, counted: int) -> None:
+        self.low, self.high, self.number, self.place = low, high, number, place
+        self.pandas, self.counted = pandas, counted
 
 
 class Frozen:
     """Stands on the stack for an array or index that a pandas object holds: it is content, not an object to share."""
 
-    __slots__ = ("pandas", "value")
+    __slots__ = ("counted", "pandas", "value")
 
-    def __init__(self, value: Any, *, pandas: bool = True) -> None:
-        self.value, self.pandas = value, pandas
+    def __init__(self, value: Any, *, pandas: bool = True, counted: int = 0) -> None:
+        self.value, self.pandas, self.counted = value, pandas, counted
 
 
 def _of(module: str, *names: str) -> "list[Any]":
@@ -93,7 +97,7 @@ def _dtype_told(dtype: Any) -> str:
     return str(told) + (repr(dtype.metadata) if dtype.metadata else "")
 
 
-def _span(walk: Any, array: Any, *, pandas: bool) -> None:
+def _span(walk: Any, array: Any, *, pandas: bool, counted: int = 0) -> None:
     if not array.size or not array.itemsize:
         return
     low = array.ctypes.data  # faster than `__array_interface__`, which describes all of the array
@@ -103,7 +107,7 @@ def _span(walk: Any, array: Any, *, pandas: bool) -> None:
             high += (length - 1) * stride
         else:
             low += (length - 1) * stride
-    walk.spans.append(Span(low, high, walk.number, walk.placed, pandas=pandas))
+    walk.spans.append(Span(low, high, walk.number, walk.placed, pandas=pandas, counted=counted))
     walk.placed += 1
 
 
@@ -218,21 +222,15 @@ def close(walk: Any, item: Any) -> "list[Any]":
 def join_overlapping(walk: Any) -> "list[list[Span]]":
     """Join names whose arrays share memory; return the groups of spans that lie over each other.
 
-    Frames and series that share memory with each other alone are separate where pandas copies on write.
+    Frames and series that share memory with each other alone are separate where pandas copies on write: it does where
+    it counts them together, and not where one was made with `copy=False` of what another gave out.
     """
     spans = walk.spans
     if len(spans) < 2:
         return []
     (version,) = _of("pandas", "__version__")
     copies = type(version) is str and version.partition(".")[0].isdigit() and int(version.partition(".")[0]) >= 3
-    groups: list[list[Span]] = []
-    high = -1
-    for span in sorted((span for span in spans if not (span.pandas and copies)), key=lambda span: span.low):
-        if span.low < high:
-            groups[-1].append(span)
-        else:
-            groups.append([span])
-        high = max(high, span.high)
+    groups = _overlapping([span for span in spans if not (span.pandas and copies)])
     lows = [group[0].low for group in groups]
     highs = [max([span.high for span in group]) for group in groups]
     for span in spans:
@@ -242,11 +240,27 @@ def join_overlapping(walk: Any) -> "list[list[Span]]":
                 if highs[place] > span.low:
                     groups[place].append(span)
                 place += 1
+    for group in _overlapping([span for span in spans if copies and span.counted]):
+        if len({span.counted for span in group}) > 1:
+            groups.append(group)
     found = [group for group in groups if len(group) > 1]
     for group in found:
         for span in group[1:]:
             walk.join(group[0].number, span.number)
     return found
+
+
+def _overlapping(spans: "list[Span]") -> "list[list[Span]]":
+    """Return groups of spans, those in one that lie over each other, in the order of their addresses."""
+    groups: list[list[Span]] = []
+    high = -1
+    for span in sorted(spans, key=lambda span: span.low):
+        if span.low < high:
+            groups[-1].append(span)
+        else:
+            groups.append([span])
+        high = max(high, span.high)
+    return groups
 
 
 def told(walk: Any, groups: "list[list[Span]]") -> "dict[int, bytes]":
@@ -283,7 +297,7 @@ def _frame(walk: Any, item: Any) -> None:
     attrs = walk.filled(attributes.get("_attrs"))
     todo = [type(item), attrs, walk.own(list(rest)), walk.own(list(rest.values())), *axes]
     if type(manager).__name__ == "SingleBlockManager":
-        todo.append(Frozen(manager.blocks[0].values))
+        todo.append(Frozen(manager.blocks[0].values, counted=_counted(manager.blocks[0])))
     else:
         todo += _columns(walk, manager)
     walk.push(todo)
@@ -291,7 +305,7 @@ def _frame(walk: Any, item: Any) -> None:
 
 def _columns(walk: Any, manager: Any) -> "list[Any]":
     """Return what stands for the columns of a frame, in their order, however they are kept together."""
-    rows = [_rows(walk, block.values) for block in manager.blocks]
+    rows = [_rows(walk, block.values, _counted(block)) for block in manager.blocks]
     places = zip(manager.blknos.tolist(), manager.blklocs.tolist())
     found = [rows[number][place] for number, place in places]
     if all([type(column) is bytes for column in found]):
@@ -299,20 +313,26 @@ def _columns(walk: Any, manager: Any) -> "list[Any]":
     return [walk.token(_COLUMN + _dumps(column, 2)) if type(column) is bytes else column for column in found]
 
 
-def _rows(walk: Any, values: Any) -> "list[Any]":
+def _counted(block: Any) -> int:
+    """Return the identity of what counts who holds the values of a block, 0 before pandas copied on write."""
+    counter = getattr(block, "refs", None)
+    return 0 if counter is None else int(identity(counter))
+
+
+def _rows(walk: Any, values: Any, counted: int) -> "list[Any]":
     """Return a digest (with its dtype), or what is to be walked, for each column of a block."""
     (array,) = _of("numpy", "ndarray")
     kind = "ndarray"
     if type(values) is not array:
         inner: Any = getattr(values, "_ndarray", None)
         if type(inner) is not array or inner.ndim != 2:
-            return [Frozen(values)]
+            return [Frozen(values, counted=counted)]
         kind = "%s %s" % (type(values).__name__, values.dtype)
         values = inner
     walk.part.size += _ARRAY_COSTS
-    _span(walk, values, pandas=True)
+    _span(walk, values, pandas=True, counted=counted)
     if values.dtype.char not in _RAW:
-        return [Frozen(row) for row in values]
+        return [Frozen(row, counted=counted) for row in values]
     walk.part.size += values.nbytes
     if not values.size:
         return [_dumps((kind, values.dtype.str), 2)] * len(values)
@@ -344,7 +364,7 @@ def frozen(walk: Any, item: Frozen) -> None:
     value, pandas = item.value, item.pandas
     array, index, many, ranges = _of("numpy", "ndarray")[0], *_of("pandas", "Index", "MultiIndex", "RangeIndex")
     if type(value) is array:
-        _span(walk, value, pandas=pandas)
+        _span(walk, value, pandas=pandas, counted=item.counted)
         _content(walk, value, layout=False)
         return
     kind = type(value)
@@ -370,7 +390,7 @@ def frozen(walk: Any, item: Frozen) -> None:
         if part is None or (name == "_data" and parts):
             continue
         held = type(part) is array or within(index, mro_of(type(part))) or hasattr(part, "_ndarray")
-        parts += [walk.token(_dumps(name, 2)), Frozen(part, pandas=pandas) if held else part]
+        parts += [walk.token(_dumps(name, 2)), Frozen(part, pandas=pandas, counted=item.counted) if held else part]
     if not parts:
         walk.refuse("%s, an extension of pandas" % kind.__name__)
     walk.push([kind, value.dtype, getattr(value, "freq", None), walk.own(parts)])

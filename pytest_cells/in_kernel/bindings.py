@@ -6,13 +6,12 @@ What such code holds is walked as the values of variables are (`own_code`); here
 
 import functools
 import hashlib
-import sys
 import types
 from collections.abc import Callable
 from typing import Any
 
-from .classes import MADE_AT_RUN_TIME, bases_of, flags_of, members_of, module_of, name_of, qualname_of
-from .own_code import Cached, is_class, is_code, is_constant, is_enum, is_still
+from .classes import bases_of, members_of, module_of, name_of, qualname_of
+from .own_code import Cached, is_class, is_code, is_constant, is_enum, is_still, stands_at_home
 from .unsteady import text_of
 from .versions import PRIVATE_BUILTINS
 
@@ -32,19 +31,20 @@ class Bindings:
         self._digest, self._project = digest, project
         self._last: dict[str, tuple[Any, str]] = {}
 
-    def of(self, name: str, beside: "tuple[Any, Any, Any]", variables: "dict[str, Any]") -> str:
+    def of(self, name: str, beside: "tuple[Any, Any, Any, Any]", variables: "dict[str, Any]") -> str:
         """Return the digest of a module's own variables, the same object while that is equal.
 
-        So much of what Python has given it counts too: its file, where it looks for modules inside it, and its text.
+        So much of what Python has given it counts too: its file, where it looks for modules inside it, its text, and
+        its class.
         """
-        file, folders, text = beside
+        file, folders, text, kind = beside
         bound = [
             (variable, told)
             for variable, value in variables.items()
             if (told := self._told_safely(name, variable, value)) is not None
         ]
         inside = tuple(map(self._place, folders)) if type(folders) is list else ()
-        place = self._place(file), inside, text_of(text)
+        place = self._place(file), inside, text_of(text), text_of(qualname_of(kind))
         last = self._last.get(name)
         if last is None or last[0] != (place, bound):
             text = repr((place, self._written(bound))).encode("utf-8", "surrogatepass")
@@ -100,14 +100,15 @@ def _told(name: str, value: Any, deep: int) -> Any:
         defaults, more, told = value.__defaults__, value.__kwdefaults__, ""
         if (defaults or more) and is_constant([*(defaults or ()), *(more or {}).values()]):
             told = repr((defaults, sorted((more or {}).items())))
-        return "function", text_of(value.__module__), value.__qualname__, value.__code__, told
+        called = value.__name__, value.__qualname__, text_of(value.__doc__)
+        return "function", text_of(value.__module__), called, value.__code__, told
     return "builtin", text_of(getattr(value, "__module__", None)), text_of(getattr(value, "__qualname__", None))
 
 
 def _told_of_class(name: str, kind: Any, deep: int) -> Any:
     home = text_of(module_of(kind))
     told = "class", home, text_of(qualname_of(kind)), qualname_of(type(kind))
-    if home != name and _stands_at_home(home, kind):
+    if home != name and stands_at_home(kind):
         return told
     bases = tuple([(text_of(module_of(base)), text_of(qualname_of(base))) for base in bases_of(kind)])
     members = [(key, _of_member(name, member, deep + 1)) for key, member in list(members_of(kind).items())]
@@ -115,13 +116,15 @@ def _told_of_class(name: str, kind: Any, deep: int) -> Any:
     if is_enum(kind):
         values = [(key, member._value_) for key, member in members_of(kind).get("_member_map_", {}).items()]
         found += [(text_of(key), repr(value) if is_constant([value]) else "value") for key, value in values]
-    return (*told, bases, found)
+    return (*told, bases, found, text_of(members_of(kind).get("__doc__")), _annotated(kind))
 
 
-def _stands_at_home(home: str, kind: Any) -> bool:
-    """Tell whether a class is what the module that defines it has under its name, or can be changed by nobody."""
-    found = getattr(sys.modules.get(home), "__dict__", {}).get(qualname_of(kind))
-    return found is kind or not flags_of(kind) & MADE_AT_RUN_TIME
+def _annotated(kind: Any) -> Any:
+    """Return what a class says of its attributes: annotations that are texts or classes, and `match` args."""
+    annotations, matched = map(members_of(kind).get, ("__annotations__", "__match_args__"))
+    found = list(annotations.items()) if type(annotations) is dict else []
+    told = [(text_of(key), text_of(name_of(part) if is_class(part) else part)) for key, part in found]
+    return tuple(told), tuple(map(text_of, matched)) if type(matched) is tuple else ()
 
 
 def _told_of_still(value: Any) -> Any:

@@ -10,7 +10,7 @@ import types
 from typing import Any
 
 from . import names as reading
-from .classes import identity, module_dict_of, module_of
+from .classes import COMPILED, identity, module_dict_of, module_of, name_of
 from .unsteady import deepest, name_of_module, text_of
 
 _LIBRARY_HELD = frozenset({"logging"})
@@ -140,7 +140,7 @@ class Calls:
             name = name_of_module(value)
             harmless = name in self._modules.names or reading.HARMLESS.get(name, ()) is None
             return None if harmless else "it hands on the module %s" % name
-        if isinstance(value, (types.FunctionType, types.BuiltinFunctionType)):
+        if _is_plain_function(value):
             name, own = _module_of(value), ("__main__", "builtins", "_io", "", *self._modules.names)
             return None if name in own else self._called(name, [text_of(value.__name__)], shown)
         return None
@@ -163,7 +163,7 @@ class Calls:
             home = self._home_of(value.__self__)
             observed = home is None or home in reading.HARMLESS  # as `random`'s generator is
             return None if observed else "it refers to %s" % shown
-        if isinstance(value, (types.FunctionType, types.BuiltinFunctionType)):
+        if _is_plain_function(value):
             return self._handed_on(path, variables) if reading.IS_SETTER.match(path[-1]) else None
         holder, module = self._standing(path[:-1], variables) if value is None and path[1:] else (None, "")
         if holder is None or module in self._modules.names or isinstance(holder, (types.ModuleType, *_DEFINED)):
@@ -248,6 +248,11 @@ def _is_function(name: str, path: "list[str]") -> bool:
     """Tell whether a path in a module is a function or class, or a class's own, and no method of what is held there."""
     held = getattr(sys.modules.get(name), "__dict__", {}).get(path[0])
     return len(path) == 1 or (len(path) == 2 and isinstance(held, type))
+
+
+def _is_plain_function(value: Any) -> bool:
+    """Tell whether a value is a function of Python, C or Cython."""
+    return isinstance(value, (types.FunctionType, types.BuiltinFunctionType)) or name_of(type(value)) in COMPILED
 
 
 def _is_harmless_builtin(path: "tuple[str, ...]") -> bool:

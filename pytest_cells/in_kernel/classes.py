@@ -25,6 +25,9 @@ module_dict_of: Any = vars(types.ModuleType)["__dict__"].__get__
 MANAGED_DICT, IMMUTABLE_TYPE, MADE_AT_RUN_TIME = 1 << 4, 1 << 8, 1 << 9
 """Flags of classes: Python keeps the dict of an instance for it; nobody can change it; it was made at run time, by a
 `class` statement or by a library in C."""
+PLAINLY_COMPILED = "cython_function_or_method"
+COMPILED = frozenset({PLAINLY_COMPILED, "fused_cython_function"})
+"""What the types of functions are called that Cython has made; each version of it has types of its own."""
 SLOT = types.MemberDescriptorType
 GETSET = types.GetSetDescriptorType
 

@@ -13,6 +13,7 @@ from .classes import (
     IMMUTABLE_TYPE,
     MADE_AT_RUN_TIME,
     NOT_IN_CLASSES,
+    PLAINLY_COMPILED,
     bases_of,
     flags_of,
     identity,
@@ -42,11 +43,6 @@ from .unsteady import is_unsteady, text_of
 from .versions import HISTORY_NAME, PRIVATE_BUILTINS
 
 __builtins__ = PRIVATE_BUILTINS
-
-
-_PLAINLY_COMPILED = "cython_function_or_method"
-COMPILED = frozenset({_PLAINLY_COMPILED, "fused_cython_function"})
-"""What the types of functions are called that Cython has made; each version of it has types of its own."""
 
 
 def by_name(walk: Any, item: Any, module: Any, path: Any) -> "bytes | None":
@@ -201,7 +197,7 @@ def write_cell(walk: Any, item: Any) -> None:
 def write_method(walk: Any, item: Any) -> None:
     """Write a bound method."""
     function = item.__func__
-    if type(function) is types.FunctionType or name_of(type(function)) == _PLAINLY_COMPILED:
+    if type(function) is types.FunctionType or name_of(type(function)) == PLAINLY_COMPILED:
         token = by_name(walk, item, function.__module__, function.__name__)
         if token is not None and walk.is_library(function.__module__):  # as random.randint is
             walk.out.append(token)
@@ -235,7 +231,7 @@ def write_compiled_function(walk: Any, item: Any) -> None:
     """
     module, path = item.__module__, item.__qualname__
     token = by_name(walk, item, module, path) or by_name(walk, item, module, item.__name__)
-    if token is None and name_of(type(item)) != _PLAINLY_COMPILED:
+    if token is None and name_of(type(item)) != PLAINLY_COMPILED:
         raise Opaque("a function of Cython for one of several types")
     walk.out.append(token or BUILTIN + _dumps((text_of(module), text_of(path)), 2))
 

@@ -28,6 +28,7 @@ from .aliases import Aliases
 from .arrays import within
 from .classes import (
     ATOMS,
+    COMPILED,
     identity,
     members_of,
     module_dict_of,
@@ -77,6 +78,8 @@ _OPAQUE_BASES = {
     ("functools", "_lru_cache_wrapper"): "lru_cache wrapper",
     ("logging", "Filterer"): "logger",
     ("threading", "Thread"): "thread",
+    ("weakref", "finalize"): "finalizer",
+    ("builtins", "super"): "super object",
     ("torch", "Tensor"): "torch tensor",
     ("torch.nn.modules.module", "Module"): "torch module",
     ("unittest.mock", "NonCallableMock"): "mock",
@@ -712,7 +715,7 @@ class _Walk:
             return self._cached_property
         if names[0] == ("typing", "TypeVar") and sys.version_info >= (3, 12):
             return self._type_variable
-        if names[0][1] in definitions.COMPILED:
+        if names[0][1] in COMPILED:
             return partial(definitions.write_compiled_function, self)
         if names[0] in SHARED_GENERATORS:
             return self._generator_or(Layout(self, kind, mro).handler())

@@ -176,7 +176,8 @@ SETTERS = re.compile(
 )
 """Begins the names of functions, and of modules, that set something which stays."""
 IS_SETTER = re.compile(
-    r"_?(?:clear|config|configure|deregister|disable|enable|install|patch|register|reset|set|unregister|use)(?![a-z])"
+    r"_?(?:clear|config|configure|deregister|disable|enable|install|patch|register|reset|set|seterr|setfirstweekday"
+    r"|setitimer|unregister|use)(?![a-z])"
 )
 """Begins the names of functions of which that is sure enough wherever they stand: they may be called later."""
 CHANGERS = re.compile(

@@ -13,7 +13,7 @@ from typing import Any
 from . import names as reading
 from .bindings import Bindings
 from .classes import identity, module_dict_of
-from .own_code import holds, home_of, is_code, is_method_of_object, is_still
+from .own_code import holds, home_of, is_class, is_code, is_method_of_object, is_still, stands_at_home
 from .unsteady import NAME, is_unsteady
 from .versions import BINDINGS, system
 
@@ -174,7 +174,7 @@ class OwnModules:
             for variable, value in variables.items():
                 if self._is_state(name, value):
                     found["%s:%s" % (name, variable)] = value
-            beside = given.get("__file__"), given.get("__path__"), given.get("__doc__")
+            beside = given.get("__file__"), given.get("__path__"), given.get("__doc__"), type(module)
             found[name + BINDINGS] = bindings.of(name, beside, variables)
         return found
 
@@ -199,8 +199,9 @@ class OwnModules:
         path = getattr(value, "__qualname__", None)
         if type(home) is not str or type(path) is not str:
             return False
-        found = getattr(sys.modules.get(home), "__dict__", {}).get(path)
-        return found is value or (home not in self.names and isinstance(value, type))
+        if is_class(value):
+            return stands_at_home(value)
+        return getattr(sys.modules.get(home), "__dict__", {}).get(path) is value
 
     def effects(self, name: str, judge: "Callable[..., str | None]", *, logs_plainly: bool) -> "list[str]":
         """Return what the code of a module may do that cannot be observed, in words.

@@ -11,7 +11,17 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
-from .classes import NOT_IN_CLASSES, members_of, module_of, mro_of, name_of, qualname_of
+from .classes import (
+    MADE_AT_RUN_TIME,
+    NOT_IN_CLASSES,
+    bases_of,
+    flags_of,
+    members_of,
+    module_of,
+    mro_of,
+    name_of,
+    qualname_of,
+)
 from .versions import PRIVATE_BUILTINS
 
 __builtins__ = PRIVATE_BUILTINS
@@ -83,9 +93,7 @@ def holds(value: Any) -> bool:
         )
     if type(value) is Cached:
         return True
-    if is_enum(value):
-        return bool(_of_enumeration(value))
-    return any(_of_class(value, key, member) is not None for key, member in list(members_of(value).items()))
+    return bool(_parts_of_class(value))
 
 
 def inside(value: Any) -> "list[Any]":
@@ -96,17 +104,43 @@ def inside(value: Any) -> "list[Any]":
     if type(value) is Cached:
         wrapped = value.__wrapped__
         return [OwnCode(wrapped) if is_code(wrapped) else wrapped]
-    if is_enum(value):
-        return _of_enumeration(value)
-    held = [(key, _of_class(value, key, member)) for key, member in list(members_of(value).items())]
-    return [part for key, member in held if member is not None for part in (key, member)]
+    return _parts_of_class(value)
+
+
+def _parts_of_class(kind: Any) -> "list[Any]":
+    """Return what is to be walked of a class: members, each after its name, and classes that are found nowhere else."""
+    members = members_of(kind)
+    found, passed_over = (_of_enumeration(kind), members.get("_member_map_", {})) if is_enum(kind) else ([], None)
+    for key, member in list(members.items()):
+        if passed_over is not None and (key in passed_over or _is_of_enumerations(key)):
+            continue
+        part = _of_class(kind, key, member)
+        if part is not None:
+            found += [key, part]
+    return found + [OwnCode(base) for base in (*bases_of(kind), type(kind)) if not stands_at_home(base)]
+
+
+def _is_of_enumerations(key: Any) -> bool:
+    """Tell whether a name has one underscore on both sides, as those that Python's enumerations keep for themselves."""
+    return type(key) is str and key[:1] == "_" == key[-1:] and key[:2] != "__"
+
+
+def stands_at_home(kind: Any) -> bool:
+    """Tell whether a class is what the module that defines it has under its name, or can be changed by nobody."""
+    if not flags_of(kind) & MADE_AT_RUN_TIME:
+        return True
+    home, steps = module_of(kind), qualname_of(kind).split(".")
+    found = getattr(sys.modules.get(home), "__dict__", {}).get(steps[0]) if type(home) is str else None
+    for step in steps[1:]:
+        found = members_of(found).get(step) if is_class(found) else None
+    return found is kind
 
 
 def _of_class(kind: Any, key: Any, member: Any) -> Any:
     """Return what is to be walked of a member of a class, None where there is nothing. Numbers may be counted up."""
     if type(member) is property:
-        parts = [OwnCode(part) for part in (member.fget, member.fset, member.fdel) if _is_held(part)]
-        return parts or None
+        parts = [_of_function(part) for part in (member.fget, member.fset, member.fdel)]
+        return [part for part in parts if part is not None] or None
     if is_method_of_object(member):
         return member
     while type(member) in _WRAPPERS:
@@ -114,6 +148,8 @@ def _of_class(kind: Any, key: Any, member: Any) -> Any:
     if type(member) is functools.cached_property:
         member = member.func
     if is_class(member):
+        if not stands_at_home(member):
+            return OwnCode(member)
         nested = qualname_of(member).startswith("%s." % qualname_of(kind))
         return OwnCode(member) if nested and member is not kind and holds(member) else None
     if is_code(member):
@@ -149,8 +185,12 @@ def _of_enumeration(kind: Any) -> "list[Any]":
     return found
 
 
-def _is_held(part: Any) -> bool:
-    return is_code(part) and not is_class(part) and holds(part)
+def _of_function(part: Any) -> Any:
+    """Return what is to be walked of what a property calls, None where there is nothing."""
+    if is_code(part):
+        return OwnCode(part) if not is_class(part) and holds(part) else None
+    plain = part is None or (type(part) is types.BuiltinFunctionType and not is_method_of_object(part))
+    return None if plain or isinstance(part, _DESCRIPTORS) else part
 
 
 def is_enum(kind: Any) -> bool:

@@ -45,6 +45,7 @@ from .unsteady import (
 from .versions import FINALIZES, HISTORY_NAME, OF_MODULES, SHARES, collector
 
 _ASKS_LOCALE = re.compile(r"\bsetlocale\b")
+_READS_STDIN = re.compile(r"\b(?:stdin|input|fileinput)\b")
 _SETS_MODULES = re.compile(r"\bmodules\b")
 _NAMES_AN_INDEX = re.compile(r"\.names?\b(?!\s*\()|inplace|setattr|set_names|\.freq\b")
 _WRITES_THROUGH = re.compile(
@@ -123,6 +124,8 @@ class Tracer:
         self._executed = Executed(self._modules.is_own_file)
         self._bindings = Bindings(self._digest_of_code, project)
         self._handed = None if self._executed.sees else Handed(shell.user_ns, self._calls, self._modules.names)
+        self._stdin = identity(sys.stdin)
+        """The kernel's own."""
         self._finalizers = False
         """Whether the notebook may have classes with `__del__`."""
 
@@ -191,6 +194,8 @@ class Tracer:
             closure |= self._closure(found, before, classes)
         if other := self._of_others(found, closure, before):
             record["barrier"].append("it uses %s, which another cell has loaded" % other)
+        if identity(sys.stdin) != self._stdin and self._reads_stdin(found, closure, before):
+            record["barrier"].append("it may read from what the notebook has made sys.stdin")
         bound = self._bound()
         rebound = {name for name, value in bound.items() if self._identities.get(name) != identity(value)}
         gone = self._identities.keys() - bound.keys()
@@ -575,6 +580,11 @@ class Tracer:
         """Return the words of the cell, and of those that define the functions and classes which it can reach."""
         words: set[str] = found.words.union(*(self._words.get(code, _NO_WORDS) for code in _codes(touched, components)))
         return words
+
+    def _reads_stdin(self, found: Any, touched: "set[str]", components: "dict[str, Any]") -> bool:
+        """Tell whether the cell, or code that it can reach, says that it reads from `sys.stdin`."""
+        words = self._said(found, touched, components)
+        return not words.isdisjoint(("stdin", "input", "fileinput")) or self._modules.say(_READS_STDIN)
 
     def _registered_by_others(
         self, found: Any, touched: "set[str]", components: "dict[str, Any]", packages: "frozenset[str]"

@@ -7,6 +7,7 @@ those that a rung which observes cells takes from the cache, since nothing that 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -143,6 +144,7 @@ def imports(expression: str) -> str:
     return "".join(f"import {name}\n" for name in re.findall(r"^([a-z]+)\.", expression))
 
 
+LARGE = "large = list(range(300_000))"
 DATED = "s = pd.Series([1, 2, 3], index=pd.date_range('2020', periods=3))"
 OTHER_CACHES = (
     # What another cache was seen to tell wrongly, with nothing declared here.
@@ -1037,8 +1039,67 @@ ALIASES = (
             ("resampler", DATED, "s.resample('2D')", "s.iloc[0] = 50"),
             ("grouper", DATED, "s.groupby(pd.Grouper(freq='2D'))", "s.iloc[0] = 50"),
             ("rolling window", DATED, "s.rolling(2)", "s.iloc[0] = 50"),
+            (
+                "frame by its array",
+                "s = pd.DataFrame({'a': [1.0]})",
+                "pd.DataFrame(s.to_numpy(), copy=False)",
+                "s.iloc[0, 0] = 50",
+            ),
+            (
+                "series by its array",
+                "s = pd.Series([1, 2], dtype='Int64')",
+                "pd.Series(s.array, copy=False)",
+                "s.iloc[0] = 50",
+            ),
             ("resampled frame", f"{DATED}\nf = s.to_frame('a')", "f.resample('2D')", "f.loc[f.index[0], 'a'] = 50"),
         )
+    ),
+    edit(
+        "finalizer that is detached",
+        [
+            "import weakref\nclass K: pass\nk = K(); l = []\nf = weakref.finalize(k, l.append, 1)",
+            "n = 0",
+            "print(f.alive)",
+        ],
+        {1: "f.detach()"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "finalizer that is called",
+        [
+            f"{LARGE}\nimport weakref\nclass K: pass\nk = K(); l = []\nf = weakref.finalize(k, l.append, 1)",
+            "n = 0",
+            "print(l)",
+        ],
+        {1: "f()"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "super in a variable",
+        ["class A: v = 1\nclass B(A):\n    def s(self): return super()\ns = B().s()", "n = 0", "print(s.v)"],
+        {1: "A.v = 2"},
+        rerun=[1, 2],
+    ),
+    edit(
+        "stdin of the notebook",
+        [
+            "import sys, io\nsys.stdin = io.StringIO('1\\n2\\n3\\n')",
+            "x = sys.stdin.readline()",
+            "print(sys.stdin.readline())",
+        ],
+        {2: "print(2, sys.stdin.readline())"},
+        rerun=[2],
+    ),
+    edit(
+        "stdin of the notebook, read by a function",
+        [
+            "import sys\nsys.stdin = open('in.txt')\ndef r(): return sys.stdin.readline()",
+            "x = r()",
+            "print(r())",
+        ],
+        {1: "x = r() + r()"},
+        files={"in.txt": "1\n2\n3\n"},
+        rerun=[1, 2],
     ),
     edit("alias in a bound method", ["a = [1]\nadd = a.append", "add(2)", "print(a)"], {1: "add(3)"}, rerun=[1, 2]),
     edit(
@@ -3612,6 +3673,7 @@ HELD = tuple(
 )
 """Clocks that a cell leaves behind, and one below asks."""
 PYPLOT = "import matplotlib.pyplot as plt, numpy as np"
+SINCE_3_11 = ("nonmember of an enumeration",)
 METHODS_OF_AN_OBJECT = (
     "class S:\n    x = 1\n    def get(self): return self.x\n    def put(self, n): self.x = n\n"
     "class K:\n    s = S()\n    get, put = s.get, s.put\n    del s\ndef put(n): K.put(n)\n"
@@ -3627,7 +3689,6 @@ FACTORY = {
 GRAY = "print(plt.cm.gray(np.nan))"
 CONFIG = "import sklearn\nprint(sklearn.get_config()['working_memory'])"
 FRAME = "import functools, types\nimport pandas as pd\ndf = pd.DataFrame({'x': [1., 9.]})"
-LARGE = "large = list(range(300_000))"
 SETTINGS = (
     *(
         edit(f"set: {name}", [first, setting, last], {1: setting.replace("50", "25")}, rerun=[1, 2])
@@ -3708,6 +3769,18 @@ SETTINGS = (
                 "import sklearn",
                 "def f():\n    r = sklearn.set_config(working_memory=50)\nf()",
                 CONFIG,
+            ),
+            (
+                "timer, its former state kept",
+                "import signal",
+                "old = signal.setitimer(signal.ITIMER_VIRTUAL, 5000)",
+                "print(signal.getitimer(signal.ITIMER_VIRTUAL)[0] > 3000)",
+            ),
+            (
+                "errors of scipy, their former state kept",
+                "import scipy.special as sc\nold = sc.geterr()",
+                "old = sc.seterr(loss='raise' if 50 > 40 else 'ignore', slow=['warn', 'print'][50 > 40])",
+                "print(sc.geterr())",
             ),
             (
                 "context that is entered by name",
@@ -4765,6 +4838,93 @@ CORNERS = (
                 "print(mod.C.x)",
             ),
         )
+    ),
+    *(
+        edit(
+            f"corner of a module: {name}",
+            ["import mod", "n = 0", last],
+            {1: "x = mod.put(6)"},
+            files={"mod.py": source},
+            rerun=[1, 2],
+        )
+        for name, source, last in (
+            (
+                "variable of an enumeration",
+                "import enum\nclass F(enum.Enum):\n    A = 1\n    @classmethod\n    def choose(cls, n): cls.default = n\ndef put(n): F.choose(n)\n",
+                "print(getattr(mod.F, 'default', 0))",
+            ),
+            (
+                "nonmember of an enumeration",
+                "import enum\nclass F(enum.Enum):\n    A = 1\n    hits = enum.nonmember([])\n    def hit(self): self.hits.append(self.name)\ndef put(n): F.A.hit()\n",
+                "print(mod.F.hits)",
+            ),
+            (
+                "default of a method of an enumeration",
+                "import enum\nclass F(enum.Enum):\n    A = 1\n    def hit(self, seen=[]):\n        seen.append(1)\n        return len(seen)\ndef put(n): return F.A.hit()\n",
+                "print(mod.F.A.hit())",
+            ),
+            (
+                "closure of a method of an enumeration",
+                "import enum\ndef counted(f):\n    n = [0]\n    def w(self):\n        n[0] += 1\n        return n[0]\n    return w\nclass F(enum.Enum):\n    A = 1\n    @counted\n    def hit(self): pass\ndef put(n): F.A.hit()\n",
+                "print(mod.F.A.hit())",
+            ),
+            (
+                "base that a function has made",
+                "def make_base():\n    class Base:\n        registry = {}\n        def __init_subclass__(cls): Base.registry[cls.__name__] = 1\n    return Base\nclass Model(make_base()): pass\ndef put(n):\n    class User(Model): pass\n",
+                "print(list(mod.Model.registry))",
+            ),
+            (
+                "metaclass that a function has made",
+                "def make_meta():\n    class Meta(type):\n        made = []\n        def __call__(cls, *a):\n            Meta.made.append(1)\n            return super().__call__(*a)\n    return Meta\nclass Model(metaclass=make_meta()): pass\ndef put(n): return Model()\n",
+                "print(len(type(mod.Model).made))",
+            ),
+            (
+                "class that a class holds",
+                "def make():\n    class B: made = 0\n    return B\nclass R:\n    default = make()\n    @classmethod\n    def bump(cls): cls.default.made += 1\ndef put(n): R.bump()\n",
+                "print(mod.R.default.made)",
+            ),
+            (
+                "dataclass that a call has made",
+                "import dataclasses\ndef made(self): self.all.append(self.a)\nC = dataclasses.make_dataclass('C', ['a'], namespace={'all': [], '__post_init__': made})\ndef put(n): return C(n)\n",
+                "print(mod.C.all)",
+            ),
+            (
+                "abstract class that a call has made",
+                "import abc\nC = abc.ABCMeta('C', (), {'all': [], '__init__': lambda self, a: self.all.append(a)})\ndef put(n): return C(n)\n",
+                "print(mod.C.all)",
+            ),
+            (
+                "property over an object",
+                "class memo:\n    def __init__(self, f): self.f, self.v = f, []\n    def __call__(self, o):\n        if not self.v: self.v.append(self.f(o))\n        return self.v[0]\nclass K:\n    n = 0\n    @property\n    @memo\n    def x(self): return self.n\ndef put(n):\n    k = K(); k.n = n; return k.x\n",
+                "print(mod.K().x)",
+            ),
+            (
+                "docstring of a function",
+                "def api(): 'old'\ndef document(f, n):\n    f.__doc__ = str(n)\n    return f\ndef put(n): return document(api, n)\n",
+                "print(mod.api.__doc__)",
+            ),
+            (
+                "annotations of a class",
+                "class K:\n    a: int\ndef field(k, name): k.__annotations__[name] = float\ndef put(n): field(K, 'b')\n",
+                "print(list(mod.K.__annotations__))",
+            ),
+            (
+                "name of a function",
+                "def f(): 'a'\ndef give(o, n): o.__name__ = str(n)\ndef put(n): return give(f, n)\n",
+                "print(mod.f.__name__)",
+            ),
+            (
+                "what patterns match",
+                "class K:\n    __match_args__ = ('a',)\n    a = 1; b = 2\ndef give(o): o.__match_args__ = ('b',)\ndef put(n): return give(K)\n",
+                "match mod.K():\n    case mod.K(v): print(v)",
+            ),
+            (
+                "class of a module",
+                "import sys, types\nclass M(types.ModuleType):\n    @property\n    def v(self): return 7\ndef give(o): o.__class__ = M\ndef put(n): return give(sys.modules[__name__])\n",
+                "print(getattr(mod, 'v', 0))",
+            ),
+        )
+        if name not in SINCE_3_11 or sys.version_info >= (3, 11)
     ),
 )
 """State in corners of modules of the project, changed by a function of theirs."""

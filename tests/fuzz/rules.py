@@ -249,6 +249,39 @@ NAMES = (
         ("contents behind a view",),
     ),
     Rule(
+        "memory that pandas counts apart",
+        "Frames and series over one memory, of which one was made with ``copy=False`` from an array of the other: neither copies on write",
+        "what counts the holders of each block: not the same",
+        SHARED,
+        (Change("arrays.py", "        if len({span.counted for span in group}) > 1:", "        if False:"),),
+        (
+            "frame of a frame by its array",
+            "frame of a series by its array",
+        ),
+    ),
+    Rule(
+        "calls of weakref.finalize",
+        "What ``weakref.finalize`` will call, and whether it has",
+        "its type",
+        "lineage",
+        (
+            Change("fingerprints.py", '    ("weakref", "finalize"): "finalizer",\n', ""),
+            Change("aliases.py", ' or (module, name) == ("weakref", "finalize")', ""),
+        ),
+        (
+            "finalizer that is detached",
+            "finalizer that is called",
+        ),
+    ),
+    Rule(
+        "super objects",
+        "Objects that ``super()`` has made",
+        "their type: they pass on what they are asked",
+        "lineage",
+        (Change("fingerprints.py", '    ("builtins", "super"): "super object",\n', ""),),
+        ("super in a variable",),
+    ),
+    Rule(
         "blocks of frames",
         "What frames share that hold the very same manager of blocks, as a resampler does with its frame",
         "the manager's identity",
@@ -1698,7 +1731,9 @@ CODE = (
         CHAIN,
         (
             Change(
-                "bindings.py", "place = self._place(file), inside, text_of(text)", "place = self._place(file), (), ''"
+                "bindings.py",
+                "place = self._place(file), inside, text_of(text), ",
+                "place = self._place(file), (), '', ",
             ),
         ),
         ("where a package looks for its modules", "docstring of a module"),
@@ -2070,6 +2105,28 @@ ROUNDABOUT = (
         ("set: setter in a dict", "set: setter in a partial", "set: setter whose value is kept"),
     ),
     Rule(
+        "setters whose state is kept",
+        "Functions of libraries that set how errors are handled, a timer or the first day of a week, and return what was before",
+        "their names",
+        CHAIN,
+        (Change("names.py", '|set|seterr|setfirstweekday"\n    r"|setitimer|', "|set|"),),
+        (
+            "set: errors of scipy, their former state kept",
+            "set: timer, its former state kept",
+        ),
+    ),
+    Rule(
+        "stdin of the notebook",
+        "What a cell reads from a ``sys.stdin`` that the notebook has put there",
+        "the words ``stdin`` and ``input`` of cells, functions and modules, while it is not the kernel's",
+        CHAIN,
+        (Change("tracer.py", "if identity(sys.stdin) != self._stdin and self", "if False and self"),),
+        (
+            "stdin of the notebook",
+            "stdin of the notebook, read by a function",
+        ),
+    ),
+    Rule(
         "setters of what a library holds",
         "The same of methods of an object that a library's module holds",
         "the object that the path before them leads to",
@@ -2255,11 +2312,121 @@ KEPT = (
         "What the members of an enumeration of a module of the project hold beside a constant value",
         "the members' own dictionaries, and values that can be changed",
         "lineage",
-        (Change("own_code.py", "return bool(_of_enumeration(value))", "return False"),),
+        (
+            Change(
+                "own_code.py",
+                "found, passed_over = (_of_enumeration(kind), members",
+                "found, passed_over = ([], members",
+            ),
+        ),
         (
             "corner of a module: member of an enumeration",
             "corner of a module: value of a member of an enumeration",
         ),
+    ),
+    Rule(
+        "code and variables of enumerations",
+        "Variables and methods of an enumeration of a module",
+        "as those of other classes, without what Python notes there",
+        "lineage",
+        (
+            Change(
+                "own_code.py",
+                "if passed_over is not None and (key in passed_over or _is_of_enumerations(key)):",
+                "if passed_over is not None:",
+            ),
+        ),
+        (
+            "corner of a module: variable of an enumeration",
+            "corner of a module: default of a method of an enumeration",
+            "corner of a module: closure of a method of an enumeration",
+        ),
+    ),
+    Rule(
+        "bases and metaclasses",
+        "Bases and metaclasses of a module's classes that stand under no name",
+        "they are walked with the class",
+        "lineage",
+        (
+            Change(
+                "own_code.py",
+                "return found + [OwnCode(base) for base in (*bases_of(kind), type(kind)) if not stands_at_home(base)]",
+                "return found",
+            ),
+        ),
+        (
+            "corner of a module: base that a function has made",
+            "corner of a module: metaclass that a function has made",
+        ),
+    ),
+    Rule(
+        "classes that classes hold",
+        "Classes that a class of a module holds, and that stand under no name",
+        "they are walked with the class",
+        "lineage",
+        (Change("own_code.py", "        if not stands_at_home(member):\n            return OwnCode(member)\n", ""),),
+        ("corner of a module: class that a class holds",),
+    ),
+    Rule(
+        "classes that libraries have made",
+        "Classes of a module that a call of a library has made, and that the library does not hold",
+        "what such a class holds, as others of the module",
+        "lineage",
+        (
+            Change(
+                "own.py",
+                "            return stands_at_home(value)\n",
+                "            return home not in self.names or stands_at_home(value)\n",
+            ),
+        ),
+        (
+            "corner of a module: dataclass that a call has made",
+            "corner of a module: abstract class that a call has made",
+        ),
+    ),
+    Rule(
+        "properties over objects",
+        "What a property of a module's class calls, where that is no plain function",
+        "its digest",
+        "lineage",
+        (Change("own_code.py", "return None if plain or isinstance(part, _DESCRIPTORS) else part", "return None"),),
+        ("corner of a module: property over an object",),
+    ),
+    Rule(
+        "what describes code",
+        "Docstrings and names of a module's functions; docstrings, annotations and ``__match_args__`` of its classes",
+        "texts, in the digest of the module's variables",
+        "other annotations count by their names",
+        (
+            Change("bindings.py", ', text_of(members_of(kind).get("__doc__")), _annotated(kind))', ")"),
+            Change(
+                "bindings.py",
+                "called = value.__name__, value.__qualname__, text_of(value.__doc__)",
+                "called = value.__qualname__",
+            ),
+        ),
+        (
+            "corner of a module: docstring of a function",
+            "corner of a module: name of a function",
+            "corner of a module: annotations of a class",
+            "corner of a module: what patterns match",
+        ),
+    ),
+    Rule(
+        "class of a module",
+        "The class that a module is of, which may give it properties",
+        "its name",
+        "not seen",
+        (Change("bindings.py", ", text_of(text), text_of(qualname_of(kind))\n", ", text_of(text)\n"),),
+        ("corner of a module: class of a module",),
+    ),
+    Rule(
+        "classes of factories",
+        "Members of a class that another module has made, and does not hold under its name",
+        "the digest of the variables of the module that holds it",
+        "code that cannot be written counts by its name",
+        (Change("bindings.py", "if home != name and stands_at_home(kind):", "if home != name:"),),
+        ("corner of a module: class of a factory elsewhere",),
     ),
     Rule(
         "names between underscores",
@@ -2294,14 +2461,6 @@ KEPT = (
             "corner of a module: pattern in a class",
             "corner of a module: logger in a class",
         ),
-    ),
-    Rule(
-        "classes of factories",
-        "Members of a class that another module has made, and does not hold under its name",
-        "the digest of the variables of the module that holds it",
-        "code that cannot be written counts by its name",
-        (Change("bindings.py", "if home != name and _stands_at_home(home, kind):", "if home != name:"),),
-        ("corner of a module: class of a factory elsewhere",),
     ),
     Rule(
         "functions and classes called ``_``",

@@ -51,7 +51,7 @@ def made(source: str, *more: str) -> dict[str, Any]:
 
 def digest(variables: dict[str, Any], file: str = "/project/mod.py", project: str = "/project") -> str:
     """Return the digest of a module's variables."""
-    return Bindings(code_digest, project).of("mod", (file, None, None), variables)
+    return Bindings(code_digest, project).of("mod", (file, None, None, types.ModuleType), variables)
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
@@ -75,9 +75,9 @@ def test_code_is_looked_into_once() -> None:
     asked = []
     bindings = Bindings(lambda code: asked.append(code) or code_digest(code), "/project")
     variables = made(BEFORE)
-    first = bindings.of("mod", (None, None, None), variables)
+    first = bindings.of("mod", (None, None, None, types.ModuleType), variables)
     count = len(asked)
-    assert first is bindings.of("mod", (None, None, None), variables)
+    assert first is bindings.of("mod", (None, None, None, types.ModuleType), variables)
     assert count == len(asked) > 0
 
 
