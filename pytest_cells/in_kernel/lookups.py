@@ -3,6 +3,7 @@
 A fork server notes what it imports for its kernels, and each kernel goes on from there.
 """
 
+import os
 import sys
 from importlib.machinery import PathFinder
 from typing import Any
@@ -35,6 +36,7 @@ class Lookups:
     def __init__(self) -> None:
         self.names: set[str] = set()
         self._missing: set[str] = set()
+        self._searched: set[str] = set()
         self._before: dict[str, Any] = {}
 
     def start(self) -> None:
@@ -51,6 +53,12 @@ class Lookups:
         """Return, and forget, the modules that were looked for in vain: a file of the project may come to be one."""
         found = {name for name in self._missing if name not in _loaded and name.isidentifier()}
         self._missing.clear()
+        return found
+
+    def take_searched(self) -> "set[str]":
+        """Return, and forget, the folders in which distributions were looked for: another one may come there."""
+        found = set(self._searched)
+        self._searched.clear()
         return found
 
     def stop(self) -> None:
@@ -78,7 +86,8 @@ class Lookups:
 
     def _distributions(self, arguments: "tuple[Any, ...]", keywords: "dict[str, Any]") -> None:
         context = keywords.get("context", arguments[-1] if arguments else None)
-        name = getattr(context, "name", None)
+        name, path = getattr(context, "name", None), getattr(context, "path", sys.path)
+        self._searched.update(os.path.abspath(folder) for folder in list(path) if type(folder) is str)
         if type(name) is str:
             self.names.add(DISTRIBUTION + normal(name))
         else:

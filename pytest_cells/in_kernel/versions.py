@@ -35,6 +35,8 @@ SHARES = "="
 """Stands there before a name that holds the same pandas Index objects: what is restored has its own."""
 HISTORY_NAME = re.compile(r"^(_+|_i+|_i?\d+)$")
 """Names that IPython binds to what cells said and gave: they are no variables, whatever a cell binds them to."""
+DISTRIBUTIONS = "/*.dist-info"
+"""Ends the path that stands for all distributions which a folder holds, as `importlib.metadata` finds them."""
 UNLISTED = frozenset({"__pycache__", ".pytest_cache"})
 """What comes and goes by testing alone is no part of a listing."""
 TRANSIENT_VARIABLES = frozenset(
@@ -42,6 +44,7 @@ TRANSIENT_VARIABLES = frozenset(
     | {"PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID", "_", "PWD", "COLUMNS", "LINES"}
 )
 """Variables that differ from run to run: a cell that reads all variables does not read these."""
+_OF_DISTRIBUTIONS = (".dist-info", ".egg-info", ".egg", ".egg-link")
 RACY_NS = 100_000_000
 """A file changed less than 0.1 s before it was read may change again without a new time stamp."""
 CHUNK = 1 << 18
@@ -64,6 +67,8 @@ class Versions:
 
     def of(self, path: str) -> str:
         """Return the Version of what is at a path; never raises OSError."""
+        if path.endswith(DISTRIBUTIONS):
+            return _distributions(path[: -len(DISTRIBUTIONS)])
         try:
             status = _stat(path)
             kind = stat.S_IFMT(status.st_mode)
@@ -99,6 +104,16 @@ def listing(path: str) -> str:
     except (OSError, ValueError) as problem:
         return "unreadable:%s" % getattr(problem, "errno", None)
     return LISTING + _sha256(b"".join(sorted(found))).hexdigest()
+
+
+def _distributions(folder: str) -> str:
+    """Return the Version of what a folder holds that tells of a distribution: the names of it."""
+    try:
+        with _scandir(folder or "/") as entries:
+            found = sorted([_fsencode(entry.name) for entry in entries if entry.name.endswith(_OF_DISTRIBUTIONS)])
+    except OSError:
+        found = []
+    return "holds:" + _sha256(b"\0".join(found)).hexdigest() if found else ABSENT
 
 
 def _digest(path: str) -> str:

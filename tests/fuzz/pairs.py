@@ -4928,6 +4928,47 @@ CORNERS = (
     ),
 )
 """State in corners of modules of the project, changed by a function of theirs."""
+DISTRIBUTION = {"x.egg-info/PKG-INFO": "Name: x\nVersion: 1\n", "x.egg-info/entry_points.txt": "[fz]\na = math:sqrt\n"}
+DISTRIBUTIONS = (
+    edit(
+        "distribution that appears: entry points",
+        ["import pkg", "print(pkg.plugins())"],
+        files={
+            "pkg/__init__.py": "from importlib.metadata import entry_points\n"
+            "def plugins(): return sorted(e.name for e in entry_points(group='fz'))\n"
+        },
+        changed=DISTRIBUTION,
+        rerun=[1],
+    ),
+    edit(
+        "distribution that appears: version",
+        ["import pkg", "print(pkg.__version__)"],
+        files={
+            "pkg/__init__.py": "from importlib.metadata import version, PackageNotFoundError\n"
+            "try: __version__ = version('x')\nexcept PackageNotFoundError: __version__ = 'unknown'\n"
+        },
+        changed=DISTRIBUTION,
+        rerun=[1],
+    ),
+    edit(
+        "distribution that appears: in a folder of the path",
+        [
+            "import sys, importlib.metadata as im\nsys.path.insert(0, 'src')",
+            "try: print(im.version('x'))\nexcept im.PackageNotFoundError: print('none')",
+        ],
+        files={"src/x.txt": ""},
+        changed={"src/x-1.dist-info/METADATA": "Name: x\nVersion: 1\n"},
+        rerun=[1],
+    ),
+    edit(
+        "file that appears where distributions are looked for",
+        ["import importlib.metadata as im\nprint(len(im.version('ipykernel')) > 2)"],
+        files={"y.txt": ""},
+        changed={"x.txt": "1"},
+        cached=[0],
+    ),
+)
+"""Distributions beside the notebook, as `pip install -e .` leaves them."""
 PAIRS: tuple[Pair, ...] = (
     *OTHER_CACHES,
     *CAUSES,
@@ -4952,4 +4993,5 @@ PAIRS: tuple[Pair, ...] = (
     *KEPT_BY_LIBRARIES,
     *MORE_OF_MODULES,
     *CORNERS,
+    *DISTRIBUTIONS,
 )

@@ -491,7 +491,7 @@ NAMES = (
         "Pixels of an image of PIL",
         "it cannot be",
         "shared with all names",
-        (Change("aliases.py", '        if name == "PixelAccess":', "        if False:"),),
+        (Change("aliases.py", 'if name == "PixelAccess" or', "if"),),
         ("pixels of an image",),
     ),
     Rule(
@@ -2295,6 +2295,18 @@ ROUNDABOUT = (
     ),
 )
 KEPT = (
+    Rule(
+        "distributions of the project",
+        "Which distributions there are in a folder of ``sys.path`` that is not an installed one, where a cell asks for any",
+        "the names that tell of one (``/*.dist-info``)",
+        "what is read of one is a file as others",
+        (
+            Change(
+                "tracer.py", "            self._effects.files.first_touch(folder + DISTRIBUTIONS)", "            pass"
+            ),
+        ),
+        ("distribution that appears: entry points", "distribution that appears: version"),
+    ),
     Rule(
         "what modules of the project bind",
         "Which function, class or module each variable of a module stands for, and from which file the module is",
