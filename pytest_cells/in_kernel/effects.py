@@ -16,9 +16,10 @@ from .folder_events import CHANGES, CLOSE_WRITE, MODIFY, MOVED_TO, FolderEvents,
 from .generators import DRAWN_AT_IMPORT, Entropy, Generator, numpy_generator, python_generator, python_state_after
 from .held import Held
 from .leftovers import Leftovers
+from .lookups import lookups
 from .slots import LIBRARIES, UNSEEN_STATE, slots
 from .unsteady import text_of
-from .versions import ABSENT, PRIVATE_BUILTINS, TRANSIENT_VARIABLES
+from .versions import ABSENT, DISTRIBUTIONS, PRIVATE_BUILTINS, TRANSIENT_VARIABLES
 
 __builtins__ = PRIVATE_BUILTINS
 
@@ -102,6 +103,7 @@ class Effects:
         self.under_way = False
         self._forget()
         self.files.begin()
+        lookups.take_searched()
         self.entropy.begin()
         for generator in self._generators.values():
             generator.begin()
@@ -381,6 +383,8 @@ class Effects:
         foreign: dict[str, str] = {}
         for path, what in happened.items():
             self._happened(path, what, foreign)
+        for folder in lookups.take_searched():
+            self.files.first_touch(folder + DISTRIBUTIONS)
         told["written"] = sorted(path for path in self.files.changed)
         told["file_writes"] = self.files.writes()
         told["files"] = self.files.reads()

@@ -42,7 +42,7 @@ from .unsteady import (
     resolve,
     says_now,
 )
-from .versions import DISTRIBUTIONS, FINALIZES, HISTORY_NAME, OF_MODULES, SHARES, collector
+from .versions import FINALIZES, HISTORY_NAME, OF_MODULES, SHARES, collector
 
 _ASKS_LOCALE = re.compile(r"\bsetlocale\b")
 _READS_STDIN = re.compile(r"\b(?:stdin|input|fileinput)\b")
@@ -144,7 +144,6 @@ class Tracer:
         effects.asks_locale = effects.asks_locale or self._says(_ASKS_LOCALE, source)
         effects.begin()
         lookups.take_missing()
-        lookups.take_searched()
         self._executed.begin()
         self._before = _clock()
 
@@ -155,8 +154,6 @@ class Tracer:
     def end(self, wishes: "dict[str, Any]", *, ok: bool) -> "dict[str, Any]":
         """Return what was observed of the cell that has just ended; `ok` tells whether without an error."""
         began = _clock()
-        for folder in lookups.take_searched():
-            self._effects.files.first_touch(folder + DISTRIBUTIONS)
         record: dict[str, Any] = self._effects.end()
         collects = collector.isenabled()
         collector.disable()  # so much is looked at that it would run again and again, and finalizers of the notebook's

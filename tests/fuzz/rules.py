@@ -2300,11 +2300,7 @@ KEPT = (
         "Which distributions there are in a folder of ``sys.path`` that is not an installed one, where a cell asks for any",
         "the names that tell of one (``/*.dist-info``)",
         "what is read of one is a file as others",
-        (
-            Change(
-                "tracer.py", "            self._effects.files.first_touch(folder + DISTRIBUTIONS)", "            pass"
-            ),
-        ),
+        (Change("effects.py", "            self.files.first_touch(folder + DISTRIBUTIONS)", "            pass"),),
         ("distribution that appears: entry points", "distribution that appears: version"),
     ),
     Rule(
