@@ -147,7 +147,7 @@ def test_what_runs_in_the_kernel_is_the_standard_library() -> None:
 
 
 def test_what_runs_in_the_kernel_does_not_tell_the_audit_hooks_what_it_looks_at() -> None:
-    """`id` is called where an address is needed, and nowhere else: each call is an event, which takes ten times as long."""
+    """`id` is called where an address is needed, and nowhere else: each call is an event for all hooks."""
     calls = {
         name.rpartition(".")[2]
         for name, path in FILES.items()
