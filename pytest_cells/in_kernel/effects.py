@@ -383,8 +383,8 @@ class Effects:
         foreign: dict[str, str] = {}
         for path, what in happened.items():
             self._happened(path, what, foreign)
-        for folder in lookups.take_searched():
-            self.files.first_touch(folder + DISTRIBUTIONS)
+        for folder, name in lookups.take_searched():
+            self.files.first_touch("%s/%s%s" % (folder.rstrip("/"), name, DISTRIBUTIONS))
         told["written"] = sorted(path for path in self.files.changed)
         told["file_writes"] = self.files.writes()
         told["files"] = self.files.reads()

@@ -36,7 +36,7 @@ class Lookups:
     def __init__(self) -> None:
         self.names: set[str] = set()
         self._missing: set[str] = set()
-        self._searched: set[str] = set()
+        self._searched: set[tuple[str, str]] = set()
         self._before: dict[str, Any] = {}
 
     def start(self) -> None:
@@ -55,8 +55,8 @@ class Lookups:
         self._missing.clear()
         return found
 
-    def take_searched(self) -> "set[str]":
-        """Return, and forget, the folders in which distributions were looked for: another one may come there."""
+    def take_searched(self) -> "set[tuple[str, str]]":
+        """Return, and forget, in which folders distributions were looked for, and of which name: one may come there."""
         found = set(self._searched)
         self._searched.clear()
         return found
@@ -87,7 +87,8 @@ class Lookups:
     def _distributions(self, arguments: "tuple[Any, ...]", keywords: "dict[str, Any]") -> None:
         context = keywords.get("context", arguments[-1] if arguments else None)
         name, path = getattr(context, "name", None), getattr(context, "path", sys.path)
-        self._searched.update(os.path.abspath(folder) for folder in list(path) if type(folder) is str)
+        folders = [os.path.abspath(folder) for folder in list(path) if type(folder) is str]
+        self._searched.update((folder, normal(name) if type(name) is str else "") for folder in folders)
         if type(name) is str:
             self.names.add(DISTRIBUTION + normal(name))
         else:

@@ -13,6 +13,8 @@ import sys
 import time
 from typing import Any
 
+from .lookups import normal
+
 _collector_known = "gc" in sys.modules
 import gc  # noqa: E402
 
@@ -35,8 +37,8 @@ SHARES = "="
 """Stands there before a name that holds the same pandas Index objects: what is restored has its own."""
 HISTORY_NAME = re.compile(r"^(_+|_i+|_i?\d+)$")
 """Names that IPython binds to what cells said and gave: they are no variables, whatever a cell binds them to."""
-DISTRIBUTIONS = "/*.dist-info"
-"""Ends the path that stands for all distributions which a folder holds, as `importlib.metadata` finds them."""
+DISTRIBUTIONS = "*.dist-info"
+"""Ends the path, behind a folder and a slash, that stands for the distributions there: all, or those of a name."""
 UNLISTED = frozenset({"__pycache__", ".pytest_cache"})
 """What comes and goes by testing alone is no part of a listing."""
 TRANSIENT_VARIABLES = frozenset(
@@ -68,7 +70,8 @@ class Versions:
     def of(self, path: str) -> str:
         """Return the Version of what is at a path; never raises OSError."""
         if path.endswith(DISTRIBUTIONS):
-            return _distributions(path[: -len(DISTRIBUTIONS)])
+            folder, _, name = path[: -len(DISTRIBUTIONS)].rpartition("/")
+            return _distributions(folder or "/", name)
         try:
             status = _stat(path)
             kind = stat.S_IFMT(status.st_mode)
@@ -106,13 +109,15 @@ def listing(path: str) -> str:
     return LISTING + _sha256(b"".join(sorted(found))).hexdigest()
 
 
-def _distributions(folder: str) -> str:
-    """Return the Version of what a folder holds that tells of a distribution: the names of it."""
+def _distributions(folder: str, name: str) -> str:
+    """Return the Version of what a folder holds that tells of distributions (of a name, if one is given)."""
     try:
-        with _scandir(folder or "/") as entries:
-            found = sorted([_fsencode(entry.name) for entry in entries if entry.name.endswith(_OF_DISTRIBUTIONS)])
+        with _scandir(folder) as entries:
+            there = [entry.name for entry in entries if entry.name.endswith(_OF_DISTRIBUTIONS)]
     except OSError:
-        found = []
+        there = []
+    named = [entry for entry in there if not name or name == normal(entry.rpartition(".")[0].partition("-")[0])]
+    found = sorted(map(_fsencode, named))
     return "holds:" + _sha256(b"\0".join(found)).hexdigest() if found else ABSENT
 
 

@@ -2298,9 +2298,15 @@ KEPT = (
     Rule(
         "distributions of the project",
         "Which distributions there are in a folder of ``sys.path`` that is not an installed one, where a cell asks for any",
-        "the names that tell of one (``/*.dist-info``)",
+        "the names that tell of one (``*.dist-info``)",
         "what is read of one is a file as others",
-        (Change("effects.py", "            self.files.first_touch(folder + DISTRIBUTIONS)", "            pass"),),
+        (
+            Change(
+                "effects.py",
+                '            self.files.first_touch("%s/%s%s" % (folder.rstrip("/"), name, DISTRIBUTIONS))',
+                "            pass",
+            ),
+        ),
         ("distribution that appears: entry points", "distribution that appears: version"),
     ),
     Rule(
