@@ -88,10 +88,6 @@ if _collector_known and not globals().get("collector_preloaded"):
     _show_all()  # a start-up file has it; of one that was preloaded only what tells of objects needs all of them
 
 
-_listening: "dict[str, Any]" = {}
-"""Who else is told of an event: as one more hook it would be called for all of them, some 80,000 in large imports."""
-
-
 def _hook(event: str, arguments: "tuple[Any, ...]") -> None:
     handler = _EVENTS.get(event)
     if handler is not None:
@@ -99,14 +95,6 @@ def _hook(event: str, arguments: "tuple[Any, ...]") -> None:
             handler(*arguments)
         except Exception:  # the notebook must never fail because of us
             pass
-    other = _listening.get(event)
-    if other is not None:
-        other(event, arguments)
-
-
-def listen(events: Any, hook: Any) -> None:
-    """Let an audit hook, which raises nothing, be told of some events from now on."""
-    _listening.update(dict.fromkeys(events, hook))
 
 
 def report(more: "dict[str, Any]") -> str:

@@ -502,11 +502,6 @@ class Finder:
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
 
 
-def _listen(events: Any, hook: Any) -> None:
-    """Stand in for the agent's function of this name where there is no agent, as in tests of this module."""
-    sys.addaudithook(hook)
-
-
 def install(effects: Any) -> None:
     """Let `effects` be told from now on; what is put in place is put there once in a process."""
     _current[:] = [effects]
@@ -516,7 +511,7 @@ def install(effects: Any) -> None:
         _observe_folders()
         _observe_environment()
         _observe_calls()
-        getattr(sys.modules[__package__], "listen", _listen)(_EVENTS, _hook)
+        sys.addaudithook(_hook)
     for name, observe in (("random", generators.observe_python), ("numpy.random", generators.observe_numpy)):
         module = sys.modules.get(name)
         if module is not None and name not in _installed and _is_loaded(module):
