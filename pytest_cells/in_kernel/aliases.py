@@ -37,8 +37,6 @@ _referents = collector.get_referents
 _clock = time.monotonic
 _MOST_MET = 2_000_000
 """How many objects the search for aliases of a value without a digest may meet."""
-_INSIDE_FUNCTION = "<locals>"
-"""Stands in the path of what a function defines."""
 _MEETING_COSTS = 50
 """For how many bytes each of them stands in the size of such a value: it takes as long to meet."""
 _MACHINERY = frozenset(
@@ -251,10 +249,9 @@ class Aliases:
 
     def _from_function(self, item: Any) -> "list[Any]":
         name, path = item.__name__, item.__qualname__
-        found_by_path = _INSIDE_FUNCTION not in path  # else no module or class has it there: a figure holds 600 such
-        if found_by_path and definitions.by_name(self._walk, item, item.__module__, path) is not None:
+        if definitions.by_name(self._walk, item, item.__module__, path) is not None:
             return []
-        inside = definitions.cut_inside(self._walk, item, path) if found_by_path else None
+        inside = definitions.cut_inside(self._walk, item, path)
         if inside is None and definitions.is_bound(self._walk, item, name):
             inside = name if name != self._walk.names[self._walk.number] else None
         if inside is not None:

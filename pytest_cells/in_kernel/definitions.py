@@ -45,9 +45,15 @@ from .versions import HISTORY_NAME, PRIVATE_BUILTINS
 __builtins__ = PRIVATE_BUILTINS
 
 
+_INSIDE_FUNCTION = "<locals>"
+"""Stands in the path of what a function defines: no module or class has it there. A figure holds 600 such functions."""
+
+
 def by_name(walk: Any, item: Any, module: Any, path: Any) -> "bytes | None":
     """Return the token of what an installed or project module holds under its name; None where it does not."""
     if type(module) is not str or type(path) is not str or module == walk.main or module not in sys.modules:
+        return None
+    if _INSIDE_FUNCTION in path:
         return None
     home = sys.modules[module]
     if not within(types.ModuleType, mro_of(type(home))):
@@ -90,7 +96,7 @@ def _cut(walk: Any, item: Any, name: Any) -> bool:
 
 def cut_inside(walk: Any, item: Any, path: Any) -> "str | None":
     """Return the name of the notebook class that has a function or class at its path; None in its own walk."""
-    if type(path) is not str or "." not in path:
+    if type(path) is not str or "." not in path or _INSIDE_FUNCTION in path:
         return None
     steps = path.split(".")
     if HISTORY_NAME.match(steps[0]):

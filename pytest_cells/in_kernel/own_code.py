@@ -189,8 +189,7 @@ def _of_function(part: Any) -> Any:
     """Return what is to be walked of what a property calls, None where there is nothing."""
     if is_code(part):
         return OwnCode(part) if not is_class(part) and holds(part) else None
-    plain = part is None or (type(part) is types.BuiltinFunctionType and not is_method_of_object(part))
-    return None if plain or isinstance(part, _DESCRIPTORS) else part
+    return None if part is None or isinstance(part, _DESCRIPTORS) else part
 
 
 def is_enum(kind: Any) -> bool:

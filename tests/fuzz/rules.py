@@ -2403,7 +2403,11 @@ KEPT = (
         "What a property of a module's class calls, where that is no plain function",
         "its digest",
         "lineage",
-        (Change("own_code.py", "return None if plain or isinstance(part, _DESCRIPTORS) else part", "return None"),),
+        (
+            Change(
+                "own_code.py", "return None if part is None or isinstance(part, _DESCRIPTORS) else part", "return None"
+            ),
+        ),
         ("corner of a module: property over an object",),
     ),
     Rule(
