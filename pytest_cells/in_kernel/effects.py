@@ -1,5 +1,6 @@
 """Watch what a cell does beside its names: files, environment variables, ambient state, and what cannot be repeated."""
 
+import atexit
 import base64
 import os
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 
 from . import interception
 from .addresses import is_known
+from .aside import Aside
 from .classes import identity, module_dict_of
 from .files import Files, Places
 from .folder_events import CHANGES, CLOSE_WRITE, MODIFY, MOVED_TO, FolderEvents, Happened
@@ -48,6 +50,7 @@ class Effects:
         self.files = Files(self.places)
         self.held = Held(self.places.counts)
         self.entropy = Entropy(self.places.installed)
+        self.aside = Aside()
         self._leftovers = Leftovers(shell, self.places.installed)
         self._slots = {slot.name: slot for slot in slots(shell)}
         self._generators: dict[str, Generator] = {}
@@ -86,6 +89,7 @@ class Effects:
         """Begin to observe. May be called twice, and by another one later, which is told from then on."""
         if self._events is None:
             self.passed_over.update(self._leftovers.own_threads)
+            atexit.register(self._at_exit)
             self._events = FolderEvents()
             self._events.watch_tree(self._project, self._ignored)
             self._modules = _modules_there()
@@ -159,6 +163,11 @@ class Effects:
         self.disturb()
         return told
 
+    def _at_exit(self) -> None:
+        """Let what is garbage end as ever where a part of a file may not be written before that."""
+        if self.held.unwritten():
+            self.aside.show()
+
     # -- what is told by those who watch -------------------------------------------------------------------
 
     def volatile(self, reason: str) -> None:
@@ -205,6 +214,7 @@ class Effects:
         """Note that a module is about to be imported, where it was not before."""
         if type(name) is str:
             if self.under_way:
+                self.aside.importing(name)
                 self._imported.append(name)
             if name in LIBRARIES:
                 sys.meta_path.insert(0, interception.Finder(name, self._loaded))

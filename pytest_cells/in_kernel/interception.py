@@ -75,21 +75,24 @@ class Quiet:
 
 
 def _opened(effects: Any, path: Any, mode: Any, flags: Any) -> None:
-    if type(path) is int or _own_business(_asker()):
+    if type(path) is int:
         return
-    if _imports(_asker()):
+    asker = _asker()
+    if _imports(asker):
         effects.module_read(path)
+    elif _own_business(asker):
+        return
     elif type(mode) is str:
         if "w" in mode or "a" in mode or "x" in mode or "+" in mode:
             effects.files.written(path, read="w" not in mode)
         else:
             effects.files.read(path)
-            effects.looked(path, _asker())
+            effects.looked(path, asker)
     elif type(flags) is int and flags & _WRITE_FLAGS:
         effects.files.written(path, read=not flags & _FRESH_FLAGS)
     else:
         effects.files.read(path)
-        effects.looked(path, _asker())
+        effects.looked(path, asker)
 
 
 def _caller(frame: Any) -> Any:
@@ -192,6 +195,10 @@ def _imported(effects: Any, name: Any, *_: Any) -> None:
     effects.imported(name)
 
 
+def _asks_collector(effects: Any, *_: Any) -> None:
+    effects.aside.show()
+
+
 def _connected(effects: Any, *arguments: Any) -> None:
     effects.volatile("it uses the network")
     effects.asks_unseen = True  # what is asked by a connection that is open does not show
@@ -254,6 +261,8 @@ _EVENTS: "dict[str, Any]" = {
     "tempfile.mkstemp": _made_temporary,
     "tempfile.mkdtemp": _made_temporary,
     "import": _imported,
+    "gc.get_objects": _asks_collector,
+    "gc.get_referrers": _asks_collector,
     **dict.fromkeys(
         [*("socket.%s" % name for name in _NETWORK), "urllib.Request"],
         _connected,

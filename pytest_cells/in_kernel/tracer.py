@@ -18,6 +18,7 @@ from typing import Any
 
 from . import names as reading
 from .addresses import may_ask_unseen
+from .aside import NOTICES
 from .bindings import Bindings
 from .calls import Calls
 from .classes import identity
@@ -142,6 +143,9 @@ class Tracer:
         effects = self._effects
         effects.sets_modules = effects.sets_modules or self._says(_SETS_MODULES, source)
         effects.asks_locale = effects.asks_locale or self._says(_ASKS_LOCALE, source)
+        if self._says(NOTICES, source):
+            effects.aside.leave()
+        effects.aside.look()
         effects.begin()
         lookups.take_missing()
         self._executed.begin()
