@@ -329,8 +329,9 @@ class Effects:
         """Pass over what libraries that were imported just now drew from `random` for themselves."""
         module, generator = sys.modules.get("random"), self._generators.get("random")
         if generator is not None:
-            for name in (DRAWN_AT_IMPORT.keys() & sys.modules.keys()) - self._modules.keys():
-                generator.pass_over(partial(python_state_after, module, bits=DRAWN_AT_IMPORT[name]))
+            for name, bits in DRAWN_AT_IMPORT.items():
+                if name in sys.modules and name not in self._modules:
+                    generator.pass_over(partial(python_state_after, module, bits=bits))
 
     def _end_slots(self, told: "dict[str, Any]") -> None:
         for name, slot in self._slots.items():

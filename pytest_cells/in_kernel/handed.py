@@ -13,6 +13,7 @@ from typing import Any
 from . import names as reading
 from .classes import module_of
 from .own_code import is_code
+from .trees import walk
 from .unsteady import dotted, text_of
 
 _DATABASE = frozenset({"create_function", "create_aggregate", "create_collation", "create_window_function"})
@@ -44,7 +45,7 @@ def handings(source: str) -> "list[Handing]":
 def _places(tree: ast.AST) -> "Iterator[tuple[tuple[str, ...], list[ast.AST], frozenset[str]]]":
     """Yield to what something is handed, the expressions of that, and the names that are defined in doing so."""
     nothing: frozenset[str] = frozenset()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Call):
             given: list[ast.AST] = [*node.args, *(keyword.value for keyword in node.keywords)]
             path = dotted(node.func)
@@ -62,11 +63,11 @@ def _places(tree: ast.AST) -> "Iterator[tuple[tuple[str, ...], list[ast.AST], fr
 
 
 def _named(parts: "list[ast.AST]") -> "frozenset[str]":
-    return frozenset(node.id for part in parts for node in ast.walk(part) if isinstance(node, ast.Name))
+    return frozenset(node.id for part in parts for node in walk(part) if isinstance(node, ast.Name))
 
 
 def _in_lambdas(parts: "list[ast.AST]") -> "frozenset[str]":
-    return _named([node for part in parts for node in ast.walk(part) if isinstance(node, ast.Lambda)])
+    return _named([node for part in parts for node in walk(part) if isinstance(node, ast.Lambda)])
 
 
 class Handed:

@@ -14,6 +14,7 @@ import sys
 from typing import Any
 
 from .classes import identity
+from .trees import children, walk
 from .unsteady import (
     NAME,
     SHELL_NOW,
@@ -293,8 +294,8 @@ PATCHING = frozenset({"setattr", "delattr", "__setattr__", "__delattr__", "__dic
 def _patches(part: ast.AST, aliases: "dict[str, str]") -> "list[tuple[str, ...]]":
     """Return the paths of what a piece of code stores into, in whatever syntax."""
     found = []
-    called = {identity(node.func) for node in ast.walk(part) if isinstance(node, ast.Call)}
-    for node in ast.walk(part):
+    called = {identity(node.func) for node in walk(part) if isinstance(node, ast.Call)}
+    for node in walk(part):
         owner: ast.AST | None = None
         if (
             (isinstance(node, ast.Attribute) and isinstance(node.ctx, (ast.Store, ast.Del)))
@@ -319,7 +320,7 @@ def _patches(part: ast.AST, aliases: "dict[str, str]") -> "list[tuple[str, ...]]
 def _aliases(part: ast.AST) -> "dict[str, str]":
     """Return by local name the modules that a piece of code imports, marked as such."""
     found: dict[str, str] = {}
-    for node in ast.walk(part):
+    for node in walk(part):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             found.update((name, module) for name, module, _ in imported_names(node))
     return found
@@ -329,7 +330,7 @@ def _say_in_full(found: Names, tree: ast.Module) -> None:
     """Add the paths of what is called by names that nobody finds any more when it is judged."""
     if any(found.inner.values()):
         given: dict[str, set[tuple[str, ...]]] = {}
-        for node in ast.walk(tree):
+        for node in walk(tree):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
                 for name, paths in given_names(node).items():
                     given.setdefault(name, set()).update(paths)
@@ -364,9 +365,9 @@ def _inner_names(found: Names, scopes: "symtable.SymbolTable | None", tree: ast.
     for part in _comprehensions(tree):  # from Python 3.13 on those of the cell itself are no scopes
         found.late.update(_free(part, frozenset(), inside=False))
     if scopes is None:  # a top-level await is no syntax for symtable: every name in inner code counts
-        for part in ast.walk(tree):
+        for part in walk(tree):
             if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, *_COMPREHENSIONS)):
-                found.late.update(name.id for name in ast.walk(part) if isinstance(name, ast.Name))
+                found.late.update(name.id for name in walk(part) if isinstance(name, ast.Name))
             elif isinstance(part, ast.Global):
                 found.inner_stores.update(part.names)
     found.loads |= found.late
@@ -384,18 +385,18 @@ def _free(part: Any, bound: "frozenset[str]", *, inside: bool = True) -> "set[st
     """
     if isinstance(part, ast.Name):
         return {part.id} - bound if isinstance(part.ctx, ast.Load) else set()
-    inner, children, found = bound, list(ast.iter_child_nodes(part)), set[str]()
+    inner, parts, found = bound, list(children(part)), set[str]()
     if isinstance(part, _COMPREHENSIONS):
-        targets = [name for one in part.generators for name in ast.walk(one.target) if isinstance(name, ast.Name)]
+        targets = [name for one in part.generators for name in walk(one.target) if isinstance(name, ast.Name)]
         inner = bound | {name.id for name in targets}
         first = part.generators[0].iter
         if inside:
             found = _free(first, bound)
-        children += [child for one in part.generators for child in ast.iter_child_nodes(one)]
-        children = [child for child in children if child is not first and child not in part.generators]
+        parts += [child for one in part.generators for child in children(one)]
+        parts = [child for child in parts if child is not first and child not in part.generators]
     elif isinstance(part, ast.Lambda):
-        inner = bound | {argument.arg for argument in ast.walk(part.args) if isinstance(argument, ast.arg)}
-    return found.union(*(_free(child, inner) for child in children))
+        inner = bound | {argument.arg for argument in walk(part.args) if isinstance(argument, ast.arg)}
+    return found.union(*(_free(child, inner) for child in parts))
 
 
 def _comprehensions(tree: ast.Module) -> "list[Any]":
@@ -412,7 +413,7 @@ def _comprehensions(tree: ast.Module) -> "list[Any]":
         elif isinstance(part, ast.ClassDef):
             waiting += [*part.bases, *part.keywords, *part.decorator_list]
         else:
-            waiting += ast.iter_child_nodes(part)
+            waiting += children(part)
     return found
 
 
@@ -491,7 +492,7 @@ class _Reader:
             self.expression(node.subject, defined)  # type: ignore[attr-defined]
             for case in node.cases:  # type: ignore[attr-defined]
                 inside = set(defined)
-                for part in ast.walk(case.pattern):
+                for part in walk(case.pattern):
                     for name in (getattr(part, "name", None), getattr(part, "rest", None)):
                         if isinstance(name, str):
                             inside = self.store(name, inside)
@@ -534,7 +535,7 @@ class _Reader:
         if type(node).__name__ == "TypeAlias":
             self.late_code(node)
             return self.store(node.name.id, defined)  # type: ignore[attr-defined]
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.expr):
                 defined = self.expression(child, defined)
         return defined
@@ -563,7 +564,7 @@ class _Reader:
         if isinstance(node, ast.Starred):
             return self.target(node.value, defined)
         if isinstance(node, (ast.Attribute, ast.Subscript)):
-            for child in ast.iter_child_nodes(node):
+            for child in children(node):
                 if isinstance(child, ast.expr):
                     defined = self.expression(child, defined)
         return defined
@@ -622,7 +623,7 @@ class _Reader:
         if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
             self.expression(node.generators[0].iter, defined)  # evaluated here, the rest in a scope of its own
             self.late_code(node)
-            for part in ast.walk(node):
+            for part in walk(node):
                 if isinstance(part, ast.NamedExpr) and isinstance(part.target, ast.Name):
                     self.found.stores.add(part.target.id)
                     self.found.loads.add(part.target.id)
@@ -632,7 +633,7 @@ class _Reader:
             self.expression(node.value, defined)
             return self.target(node.target, defined)
         if isinstance(node, (ast.BoolOp, ast.IfExp)):
-            for child in ast.iter_child_nodes(node):
+            for child in children(node):
                 if isinstance(child, ast.expr):
                     self.expression(child, defined)
             return defined
@@ -643,7 +644,7 @@ class _Reader:
             self.load("sys", defined)
             return defined
         self.noted(node)
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.expr):
                 defined = self.expression(child, defined)
             elif isinstance(child, ast.keyword):
@@ -743,7 +744,7 @@ class _Reader:
 
     def late_code(self, node: ast.AST) -> None:
         """Take in code that may run later, or more than once; its names are taken from the scopes of the whole."""
-        for part in ast.walk(node):
+        for part in walk(node):
             if isinstance(part, (ast.Import, ast.ImportFrom)):
                 self._imports_inside(part)
 
@@ -758,7 +759,7 @@ class _Reader:
     def function(self, node: "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda", name: str) -> None:
         """Take in a function and those inside it, which may run whenever: what each does is noted by its name."""
         for part in self.body(node, name):
-            for inside in ast.walk(part):
+            for inside in walk(part):
                 if isinstance(inside, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
                     self.body(inside, getattr(inside, "name", "<lambda>"))
 
@@ -772,7 +773,7 @@ class _Reader:
         for part in body:
             effects.extend(_patches(part, aliases))
             self.late_code(part)
-            for inside in ast.walk(part):
+            for inside in walk(part):
                 self.noted_inside(inside, effects)
         return body
 
@@ -809,7 +810,7 @@ class _Reader:
                 self.function(part, part.name)
             else:
                 self.late_code(part)
-                for inside in ast.walk(part):
+                for inside in walk(part):
                     self.noted(inside)
                     if isinstance(inside, (ast.FunctionDef, ast.AsyncFunctionDef)):  # of a class in this one
                         self.function(inside, inside.name)
@@ -893,7 +894,7 @@ def _may_change(node: ast.Call) -> "list[tuple[str, ...]]":
 
 def _references(node: ast.Call) -> "list[tuple[str, ...]]":
     """Return the paths of what is handed on in a call, as it is: a function or module may be used for its effect."""
-    calls = [call for call in ast.walk(node) if isinstance(call, ast.Call)]
+    calls = [call for call in walk(node) if isinstance(call, ast.Call)]
     return [(REFERENCE, *path) for call in calls for path in _arguments(call)]
 
 

@@ -14,6 +14,7 @@ from . import names as reading
 from .bindings import Bindings
 from .classes import identity, module_dict_of
 from .own_code import holds, home_of, is_class, is_code, is_method_of_object, is_still, stands_at_home
+from .trees import children, walk
 from .unsteady import NAME, is_unsteady
 from .versions import BINDINGS, system
 
@@ -314,10 +315,10 @@ def _parts(source: str) -> "Iterator[tuple[str, set[str]]]":
         elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None and not inside:
             said = words(node.value)
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                for part in ast.walk(target):
+                for part in walk(target):
                     if isinstance(part, (ast.Name, ast.Attribute)):
                         yield part.id if isinstance(part, ast.Name) else part.attr, said
-        waiting.extend((child, inside) for child in ast.iter_child_nodes(node))
+        waiting.extend((child, inside) for child in children(node))
 
 
 def _names_main(text: str) -> bool:

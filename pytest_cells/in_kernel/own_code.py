@@ -189,6 +189,8 @@ def _of_function(part: Any) -> Any:
     """Return what is to be walked of what a property calls, None where there is nothing."""
     if is_code(part):
         return OwnCode(part) if not is_class(part) and holds(part) else None
+    if is_method_of_object(part):
+        return part
     return None if part is None or isinstance(part, _DESCRIPTORS) else part
 
 

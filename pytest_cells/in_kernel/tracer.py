@@ -21,7 +21,7 @@ from .addresses import may_ask_unseen
 from .aside import NOTICES
 from .bindings import Bindings
 from .calls import Calls
-from .classes import identity
+from .classes import identity, module_of, mro_of
 from .codes import UnknownConstant
 from .effects import Effects
 from .files import installed_folders
@@ -48,6 +48,9 @@ from .versions import FINALIZES, HISTORY_NAME, OF_MODULES, SHARES, collector
 _ASKS_LOCALE = re.compile(r"\bsetlocale\b")
 _READS_STDIN = re.compile(r"\b(?:stdin|input|fileinput)\b")
 _SETS_MODULES = re.compile(r"\bmodules\b")
+_NAME = re.compile(r"[^\W\d]\w*")
+_CALLED = ("IPython.core.autocall", "IPython.core.macro")
+"""Where those classes are whose objects IPython calls, or executes, when a line is their name."""
 _NAMES_AN_INDEX = re.compile(r"\.names?\b(?!\s*\()|inplace|setattr|set_names|\.freq\b")
 _WRITES_THROUGH = re.compile(
     r"writeable|WRITEABLE|setflags|overwrite_\w+\s*=\s*True|copy_\w+\s*=\s*False|\.array\b(?!\s*\()|copy\s*=\s*(?:False|None)|\.(?:values|codes)\s*\[[^\]\n]*\]\s*(?:[-+*/|&^%@]|//|\*\*|<<|>>)?=(?!=)"
@@ -380,7 +383,7 @@ class Tracer:
     # -- parts ---------------------------------------------------------------------------------------------
 
     def _analyse(self, source: str) -> Any:
-        if len(source.strip().splitlines()) == 1:  # a magic's name without its `%`, or a macro, may be Python too
+        if len(source.strip().splitlines()) == 1 and self._may_be_a_call(source.split(None, 1)[0]):
             with contextlib.suppress(Exception):
                 source = self._shell.transform_cell(source)
         if source not in self._analysed:
@@ -393,6 +396,18 @@ class Tracer:
             if found is not None and self._handed is not None:
                 found.handings = handings(text)
         return self._analysed[source]
+
+    def _may_be_a_call(self, word: str) -> bool:
+        """Tell whether IPython may take a line that is Python for something else, by the word that it begins with.
+
+        That may be a magic's name without its `%`, or a macro's; with `%autocall` a line can be the call of anything.
+        """
+        name = _NAME.match(word)
+        if name is None or self._shell.autocall:
+            return True
+        magics = self._shell.magics_manager.magics
+        kinds = mro_of(type(self._namespace.get(name.group())))
+        return any(name.group() in named for named in magics.values()) or any(module_of(k) in _CALLED for k in kinds)
 
     def _bound(self) -> "dict[str, Any]":
         own, history = self._own, self._history

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .classes import identity, module_dict_of
+from .trees import children, walk
 
 _COUNTERS = ("time", "perf_counter", "monotonic", "process_time", "thread_time")
 _TIMES = frozenset({*_COUNTERS, *("%s_ns" % word for word in _COUNTERS), "clock_gettime", "clock_gettime_ns"})
@@ -94,7 +95,7 @@ def unsteady_paths(tree: ast.Module, timed: "list[ast.expr] | tuple[()]" = ()) -
     exempt = frozenset(identity(node) for node in timed)
     aliases: dict[str, set[tuple[str, ...]]] | None = None
     waiting: list[tuple[ast.AST, tuple[str, ...]]] = [(tree, ("",))]
-    commands = any(getattr(node, "id", getattr(node, "attr", "")) in _RUN_COMMANDS for node in ast.walk(tree))
+    commands = any(getattr(node, "id", getattr(node, "attr", "")) in _RUN_COMMANDS for node in walk(tree))
     while waiting:
         node, owners = waiting.pop()
         if commands and _text_of_command(node):
@@ -108,7 +109,7 @@ def unsteady_paths(tree: ast.Module, timed: "list[ast.expr] | tuple[()]" = ()) -
                 aliases = given_names(tree) if aliases is None else aliases
                 for owner in owners:
                     found.setdefault(owner, set()).update([path, *in_full(path, aliases)])
-        waiting.extend((child, owners) for child in ast.iter_child_nodes(node))
+        waiting.extend((child, owners) for child in children(node))
     return found
 
 
@@ -121,7 +122,7 @@ def _text_of_command(node: ast.AST) -> bool:
 def given_names(tree: ast.AST) -> "dict[str, set[tuple[str, ...]]]":
     """Return what the names stand for that code gives to what it imports, or to what has a name: `=module` first."""
     found: dict[str, set[tuple[str, ...]]] = {}
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             for name, module, word in imported_names(node):
                 found.setdefault(name, set()).add((module, word) if word else (module,))
@@ -179,7 +180,7 @@ def timers(tree: ast.Module, timed: "list[ast.expr]") -> "set[str]":
     if not called:
         return called
     exempt = {identity(node) for node in timed}
-    return called - {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and identity(node) not in exempt}
+    return called - {node.id for node in walk(tree) if isinstance(node, ast.Name) and identity(node) not in exempt}
 
 
 def resolve(path: "tuple[str, ...]", variables: "dict[str, Any]") -> "tuple[str, str]":
@@ -253,7 +254,7 @@ def durations(tree: ast.Module) -> "list[ast.expr]":
     loads: dict[str, list[int]] = {}
     stores: dict[str, int] = {}
     calls: list[ast.Call] = []
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
             if not isinstance(node.left, ast.Constant) and not isinstance(node.right, ast.Constant):
                 sides.update((identity(node.left), identity(node.right)))
@@ -265,7 +266,7 @@ def durations(tree: ast.Module) -> "list[ast.expr]":
         elif isinstance(node, ast.Name):
             stores[node.id] = stores.get(node.id, 0) + 1
         if _is_time(node):
-            calls.append(node)  # type: ignore[arg-type]
+            calls.append(node)
     for name, made in stored.items():
         if len(made) == stores[name] and name in loads and sides.issuperset(loads[name]):
             sides.update(map(identity, made))

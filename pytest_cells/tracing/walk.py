@@ -17,7 +17,7 @@ from pytest_cells.model import Cell, KernelIdentity, Notebook
 from pytest_cells.plan import State
 from pytest_cells.tracing.record import CHAIN, alone_version, held_version, value_digest
 
-RUNG = "traces 14"
+RUNG = "traces 15"
 """Part of every lookup key: what is observed. A change of that makes a new number, and old traces are misses."""
 SOURCES = "@sources"
 START: Version = digest_of("start")

@@ -4899,6 +4899,11 @@ CORNERS = (
                 "print(mod.K().x)",
             ),
             (
+                "property over a method of a list",
+                "class K: x = property([].append)\ndef put(n): return [K().x for _ in range(n)][0]\n",
+                "print(len(mod.K.x.fget.__self__))",
+            ),
+            (
                 "docstring of a function",
                 "def api(): 'old'\ndef document(f, n):\n    f.__doc__ = str(n)\n    return f\ndef put(n): return document(api, n)\n",
                 "print(mod.api.__doc__)",

@@ -2411,6 +2411,14 @@ KEPT = (
         ("corner of a module: property over an object",),
     ),
     Rule(
+        "properties over methods of objects",
+        "The object whose method a property of a module's class calls",
+        "its digest",
+        "lineage",
+        (Change("own_code.py", "if is_method_of_object(part):", "if False:"),),
+        ("corner of a module: property over a method of a list",),
+    ),
+    Rule(
         "what describes code",
         "Docstrings and names of a module's functions; docstrings, annotations and ``__match_args__`` of its classes",
         "texts, in the digest of the module's variables",
@@ -2496,7 +2504,7 @@ KEPT = (
         "Single lines that IPython takes for a magic or macro",
         "what IPython makes of them",
         "they count as the Python that they are",
-        (Change("tracer.py", "if len(source.strip().splitlines()) == 1:", "if False:"),),
+        (Change("tracer.py", "if len(source.strip().splitlines()) == 1 and", "if False and"),),
         ("magic without its sign: whos", "magic without its sign: that is a sum"),
     ),
     Rule(

@@ -1,5 +1,6 @@
 """What a cell's source says of names and effects."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -263,6 +264,13 @@ def test_modules_that_are_asked_for(source, asked):
     found = names(source)
     assert (asked or set()) == found.asked_modules
     assert ("modules" in found.dynamic) is (asked is None)
+
+
+def test_operators_of_all_trees_are_left_as_they_are():
+    """A notebook that reads syntax trees finds the same objects for them, and nothing of ours on them."""
+    analyse("a + b")
+    (statement,) = ast.parse("x + y").body
+    assert vars(statement.value.op) == {}
 
 
 def test_functions_in_functions_are_read_once():
