@@ -59,8 +59,10 @@ class Calls:
         if path[0] == reading.SETTER:
             return self._named_like_setter(path[1:], variables)
         shown = ".".join(path).lstrip(reading.STORE)
+        if path[0] == "?matplotlib":  # kernels show figures inline unless somebody has set another backend
+            return None if path[1] == "inline" and self._effects.draws_inline else "it uses %matplotlib"
         if path[0].startswith("?"):
-            return "%matplotlib" if path[0] == "?matplotlib" else "a decorator that is no plain name"
+            return "a decorator that is no plain name"
         if path[0].startswith(reading.STORE):  # a module that is imported where it is used
             return self._called(path[0][len(reading.STORE) :], list(path[1:]), shown)
         missing: list[Any] = []

@@ -70,6 +70,8 @@ class Effects:
         """Whether code of any cell may have asked for the locale that the environment names."""
         self._undisturbed = False
         """Whether nothing has been done since the last cell."""
+        self.draws_inline = False
+        """Whether figures were shown in the notebook anyway when the cell began."""
         self._forget()
 
     def _forget(self) -> None:
@@ -116,6 +118,7 @@ class Effects:
             for slot in self._slots.values():
                 self._safely(slot.look)
             self._leftovers.begin()
+        self.draws_inline = _draws_inline()
         self._slots_before = {name: slot.version for name, slot in self._slots.items()}
         self._variables_before = dict(self._environment)
         self._modules_before = len(sys.modules)
@@ -448,6 +451,13 @@ class Effects:
 
     def _had_children(self) -> bool:
         return any("process" in reason for reason in self._barrier)
+
+
+def _draws_inline() -> bool:
+    """Tell whether matplotlib draws, or is going to draw, into the notebook."""
+    params: Any = getattr(sys.modules.get("matplotlib"), "rcParams", None)
+    backend = dict.get(params, "backend") if isinstance(params, dict) else os.environ.get("MPLBACKEND")
+    return type(backend) is str and "inline" in backend
 
 
 def _modules_there() -> "dict[str, int]":

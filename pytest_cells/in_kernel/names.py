@@ -700,8 +700,8 @@ class _Reader:
         if called.attr == "run_line_magic" and name in HARMLESS_LINE_MAGICS and len(texts) > 1:
             if name in WITH_CODE:
                 self.code(name, texts[1], defined)
-            elif name == "matplotlib" and texts[1].strip() != "inline":  # kernels show figures inline anyway
-                self.found.calls.append(("?matplotlib",))
+            elif name == "matplotlib":
+                self.found.calls.append(("?matplotlib", texts[1].strip()))
             return True
         if called.attr == "run_cell_magic" and name in HARMLESS_CELL_MAGICS and len(texts) > 2:
             if name == "capture":

@@ -4233,6 +4233,17 @@ HISTORY_NAMES = (
         rerun=[0, 1],
     ),
     edit(
+        "figures that a magic shows",
+        [
+            "import matplotlib\nmatplotlib.use('agg')",
+            "%matplotlib inline\nx = 1",
+            "import matplotlib.pyplot as plt\nplt.figure(1)\nNone",
+        ],
+        {1: "x = 1"},
+        rerun=[1, 2],
+        cached=[0],
+    ),
+    edit(
         "annotations of the notebook",
         ["x: int = 1", "n = 0", "print(__annotations__)"],
         {1: "y: int = 5"},

@@ -2516,6 +2516,14 @@ KEPT = (
         ("name of the backend",),
     ),
     Rule(
+        "%matplotlib inline",
+        "``%matplotlib inline`` where another backend is set",
+        "matplotlib's own setting, or else ``MPLBACKEND``, just before the cell",
+        CHAIN,
+        (Change("calls.py", " and self._effects.draws_inline", ""),),
+        ("figures that a magic shows",),
+    ),
+    Rule(
         "annotations of the notebook",
         "``__annotations__``, which any annotated assignment changes",
         "the name in the syntax tree",
