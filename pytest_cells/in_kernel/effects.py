@@ -1,6 +1,5 @@
 """Watch what a cell does beside its names: files, environment variables, ambient state, and what cannot be repeated."""
 
-import atexit
 import base64
 import os
 import sys
@@ -91,7 +90,6 @@ class Effects:
         """Begin to observe. May be called twice, and by another one later, which is told from then on."""
         if self._events is None:
             self.passed_over.update(self._leftovers.own_threads)
-            atexit.register(self._at_exit)
             self._events = FolderEvents()
             self._events.watch_tree(self._project, self._ignored)
             self._modules = _modules_there()
@@ -166,11 +164,6 @@ class Effects:
         self.disturb()
         return told
 
-    def _at_exit(self) -> None:
-        """Let what is garbage end as ever where a part of a file may not be written before that."""
-        if self.held.unwritten():
-            self.aside.show()
-
     # -- what is told by those who watch -------------------------------------------------------------------
 
     def volatile(self, reason: str) -> None:
@@ -203,6 +196,13 @@ class Effects:
         if full is not None and full not in self._module_files and self.places.counts(full):
             self._module_files[full] = self.files.versions.of(full)
 
+    def code_read(self, path: Any) -> None:
+        """Note that the import system opens a file, to execute what is in it."""
+        full = self.files.full(path)
+        if full is not None and not self.places.installed(full):
+            self.aside.stop()  # it is the user's own
+        self.module_read(path)
+
     def looked(self, path: Any, frame: Any) -> None:
         """Note that a file is opened for reading by code of a frame: what the system itself tells is never the same."""
         full = self.files.full(path)
@@ -213,11 +213,11 @@ class Effects:
         if frame is not None and not self.places.installed(frame.f_code.co_filename):
             self.volatile("it reads %s" % full)
 
-    def imported(self, name: Any) -> None:
-        """Note that a module is about to be imported, where it was not before."""
+    def imported(self, name: Any, frame: Any) -> None:
+        """Note that code of a frame is about to import a module, where it was not before."""
         if type(name) is str:
             if self.under_way:
-                self.aside.importing(name)
+                self.aside.importing(frame)
                 self._imported.append(name)
             if name in LIBRARIES:
                 sys.meta_path.insert(0, interception.Finder(name, self._loaded))

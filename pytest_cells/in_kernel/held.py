@@ -37,10 +37,6 @@ class Held:
         self._now = self._look(maps=self.maps) - self._before if self._told else frozenset({"?"})
         return bool(self._now)
 
-    def unwritten(self) -> bool:
-        """Tell whether a file is open for writing at the end of the process; not one that the kernel itself holds."""
-        return not self._told or not self._before.issuperset(open_for_writing(self._counts))
-
     def mapped(self, paths: "Iterable[str]") -> "str | None":
         """Return one of these paths that is mapped into memory, however: what is read there changes with the file."""
         wanted = set(paths)

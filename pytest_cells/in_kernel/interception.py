@@ -79,7 +79,7 @@ def _opened(effects: Any, path: Any, mode: Any, flags: Any) -> None:
         return
     asker = _asker()
     if _imports(asker):
-        effects.module_read(path)
+        effects.code_read(path)
     elif _own_business(asker):
         return
     elif type(mode) is str:
@@ -192,7 +192,7 @@ def _made_temporary(effects: Any, path: Any, *_: Any) -> None:
 
 
 def _imported(effects: Any, name: Any, *_: Any) -> None:
-    effects.imported(name)
+    effects.imported(name, _frame(2))
 
 
 def _asks_collector(effects: Any, *_: Any) -> None:

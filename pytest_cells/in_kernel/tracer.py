@@ -18,7 +18,7 @@ from typing import Any
 
 from . import names as reading
 from .addresses import may_ask_unseen
-from .aside import NOTICES
+from .aside import NAMES_COLLECTOR
 from .bindings import Bindings
 from .calls import Calls
 from .classes import identity, module_of, mro_of
@@ -146,9 +146,9 @@ class Tracer:
         effects = self._effects
         effects.sets_modules = effects.sets_modules or self._says(_SETS_MODULES, source)
         effects.asks_locale = effects.asks_locale or self._says(_ASKS_LOCALE, source)
-        if self._says(NOTICES, source):
-            effects.aside.leave()
-        effects.aside.look()
+        if NAMES_COLLECTOR.search(source) is not None:
+            effects.aside.show()
+        effects.aside.begin(self._executed_source(source) if effects.aside.allowed else source)
         effects.begin()
         lookups.take_missing()
         self._executed.begin()
@@ -351,6 +351,7 @@ class Tracer:
             content = file.read()
         if hashlib.sha256(content).hexdigest() != digest:
             raise ValueError("the snapshot is altered")
+        self._effects.aside.stop()
         restored = load(self._namespace, content)
         self._effects.loaded_meanwhile()
         self._libraries.settle()
@@ -396,6 +397,12 @@ class Tracer:
             if found is not None and self._handed is not None:
                 found.handings = handings(text)
         return self._analysed[source]
+
+    def _executed_source(self, source: str) -> str:
+        """Return what IPython makes of a source."""
+        with contextlib.suppress(Exception):
+            return str(self._shell.transform_cell(source))
+        return source
 
     def _may_be_a_call(self, word: str) -> bool:
         """Tell whether IPython may take a line that is Python for something else, by the word that it begins with.

@@ -1,49 +1,64 @@
 """Libraries are set aside from Python's garbage collector in a kernel that is observed: nobody is to notice."""
 
-import zipfile
-
 import pytest
 
 pytestmark = pytest.mark.kernel
+pytest.importorskip("pandas")
 NB = "nb.ipynb"
-COUNT = 'sys.modules["_pytest_cells_agent.versions"].collector.get_freeze_count()'
+COLLECTOR = 'sys.modules["_pytest_cells_agent.versions"].collector'
+COUNT = f"{COLLECTOR}.get_freeze_count()"
 CYCLE = "class Node: pass\nnode = Node(); node.me = node"
-SHOWN = '__import__("g" + "c")  # whatever the kernel was started with'
+COLLECTED = """
+def collected(space):
+    import gc, weakref
+    seen = weakref.ref(space.pop("node"))
+    gc.collect()
+    return seen() is None
+"""
 
 
 @pytest.fixture(params=["on", "off"])
 def run(request, cells_project, tmp_path_factory, monkeypatch):
-    """Return what runs cells in a kernel that is forked or not; `import many` loads some hundred modules."""
+    """Return what runs cells in a kernel that is forked or not."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-    folder = cells_project.path / "many"
-    folder.mkdir()
-    for number in range(120):
-        folder.joinpath(f"part{number}.py").write_text("")
-    folder.joinpath("__init__.py").write_text("".join(f"from . import part{number}\n" for number in range(120)))
 
-    def run(*cells):
+    def run(*cells, forced=True):
         cells_project.notebook(NB, *cells)
-        result = cells_project.run("--cells-cache=traces", f"--cells-fork-server={request.param}")
-        return result.statuses(NB)
+        arguments = ["--cells-cache=traces", f"--cells-fork-server={request.param}"]
+        return cells_project.run(*arguments, *(["--cells-force"] if forced else [])).statuses(NB)
 
     return run
 
 
-def test_garbage_that_was_set_aside_is_collected_by_those_who_ask(run):
-    """A cell that imports gc finds every object, those too that were set aside with the libraries."""
-    statuses = run(
-        SHOWN,
-        f"{CYCLE}\nimport sys, many",
-        f"assert {COUNT}",
-        "import gc, weakref\nseen = weakref.ref(node)\ndel node\ngc.collect()\nassert seen() is None",
-        "assert gc.get_freeze_count() == 0",
-    )
-    assert ["ok"] * 5 == statuses
+def test_set_aside_until_somebody_names_the_collector(run):
+    """A cell that imports gc finds nothing that is set aside."""
+    cells = ["import sys\nimport pandas", f"assert {COUNT}", "import gc\nassert gc.get_freeze_count() == 0"]
+    assert ["ok"] * 3 == run(*cells)
 
 
-def test_file_is_completed_at_the_end(run, cells_project):
-    """An archive that only a cycle holds is completed when the kernel ends, although it was set aside."""
-    archive = "import zipfile\nnode.file = zipfile.ZipFile('left.zip', 'w')\nnode.file.writestr('a', 'all')"
-    assert ["ok"] * 2 == run(f"{CYCLE}\n{archive}\nimport many", "del node")
-    with zipfile.ZipFile(cells_project.path / "left.zip") as left:
-        assert left.read("a") == b"all"
+def test_shown_to_who_lists_objects(run):
+    """Whatever way they were called."""
+    cells = ["import sys\nimport pandas", f"found = len({COLLECTOR}.get_objects())\nassert {COUNT} == 0"]
+    assert ["ok"] * 2 == run(*cells)
+
+
+@pytest.mark.parametrize("above", [CYCLE, f"import sys\n{CYCLE}"])
+def test_nothing_of_the_notebook_s_own(run, cells_project, above):
+    """A library that collects finds what the notebook has given up, also where it was there before an import."""
+    cells_project.file("leaks.py", COLLECTED)
+    cells = [f"{above}\nimport pandas", "import leaks\nassert leaks.collected(globals())"]
+    assert ["ok"] * 2 == run(*cells)
+
+
+def test_nothing_of_a_module_of_the_project(run, cells_project):
+    """As in the notebook itself."""
+    cells_project.file("leaks.py", f"{CYCLE}\nimport pandas\n{COLLECTED}")
+    assert ["ok"] * 2 == run("import leaks", "assert leaks.collected(vars(leaks))")
+
+
+def test_nothing_that_was_brought_back(run, cells_project):
+    """What a snapshot or the cells above give is the notebook's own."""
+    cells_project.file("leaks.py", COLLECTED)
+    cells = [CYCLE, "import pandas", "import leaks\nassert leaks.collected(globals())"]
+    assert ["ok"] * 3 == run(*cells)
+    assert ["cached", "ok", "ok"] == run(cells[0], "import pandas, sys", f"{cells[2]}  # again\nx = 1", forced=False)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from pytest_cells.in_kernel import aside
 
-UNLIMITED = b"Max data size             unlimited            unlimited            bytes\n"
-LIMITED = b"Max data size             1048576              unlimited            bytes\n"
 
-
-class Process:
-    """What the collector is asked for, and what the system tells of the process."""
+class Collector:
+    """Notes what it is asked for."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
-        self.pages = 1000
-        self.limits = UNLIMITED
 
     def freeze(self) -> None:
         """Note it."""
@@ -28,100 +25,123 @@ class Process:
         """Note it."""
         self.done.append("unfreeze")
 
-    def read(self, path: str) -> bytes:
-        """Return what is in a file of the system."""
-        return self.limits if path.endswith("limits") else b"%d %d 1" % (self.pages * 2, self.pages)
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what the collector has been asked for."""
+    collector = Collector()
+    monkeypatch.setattr(aside, "collector", collector)
+    return collector.done
 
 
 @pytest.fixture
-def process(monkeypatch: pytest.MonkeyPatch) -> Process:
-    """Return the process that there seems to be."""
-    found = Process()
-    monkeypatch.setattr(aside, "collector", found)
-    monkeypatch.setattr(aside, "_read", found.read)
-    return found
+def load(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return what loads so many modules, below a line of a cell, and tells that each is about to be."""
 
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> object:
-    """Return what loads so many modules, and tells that each is about to be."""
-
-    def load(found: aside.Aside, count: int = 100) -> None:
+    def load(found: aside.Aside, line: int = 1, count: int = 100) -> None:
+        cell = frame("__main__", "<module>", None, line)
         for _ in range(count):
-            name = f"loaded_{len(sys.modules)}"
-            monkeypatch.setitem(sys.modules, name, sys)
-            found.importing(name)
+            monkeypatch.setitem(sys.modules, f"loaded_{len(sys.modules)}", sys)
+            found.importing(frame("library", "<module>", cell))
 
     return load
 
 
-def test_set_aside_once_for_a_hundred_modules(process, load):
+def frame(module: str, name: str, back: Any, line: int = 1) -> Any:
+    """Return what stands for a frame."""
+    return SimpleNamespace(
+        f_globals={"__name__": module}, f_code=SimpleNamespace(co_name=name), f_back=back, f_lineno=line
+    )
+
+
+def test_set_aside_once_for_a_hundred_modules(done, load):
     """Few modules are not worth it."""
     found = aside.Aside()
-    load(found, 99)
-    assert process.done == []
-    load(found, 101)
-    assert process.done == ["freeze"] * 2
-    found.look()
-    assert process.done == ["freeze"] * 2
+    found.begin("import a")
+    load(found, count=99)
+    assert done == []
+    load(found, count=101)
+    assert done == ["freeze"] * 2
 
 
-@pytest.mark.parametrize("show", [aside.Aside.show, aside.Aside.leave, lambda found: found.importing("gc")])
-def test_shown_once(process, load, show):
-    """Whoever imports gc sees everything, and what was shown once need not be shown again."""
+@pytest.mark.parametrize(
+    "leading",
+    [
+        "import a\nfrom b import c",
+        "'''text'''\nimport a",
+        "a.set()\na.b.use('c', deep=1)",
+        "a.b['c'] = 1\na.d = None",
+        "get_ipython().run_line_magic('matplotlib', 'inline')",
+    ],
+)
+def test_cells_above(done, load, leading):
+    """Imports and settings leave nothing of the notebook's own."""
     found = aside.Aside()
+    found.begin(leading)
+    found.begin("import a")
     load(found)
-    show(found)
-    show(found)
-    assert process.done == ["freeze", "unfreeze"]
+    assert done == ["freeze"]
 
 
-def test_what_others_have_set_aside_is_left_alone(process):
+@pytest.mark.parametrize(
+    "own",
+    [
+        "x = a.b()",
+        "x = 1",
+        "class A: pass",
+        "def f(): pass",
+        "f()",
+        "a.f(x)",
+        "a.f()()",
+        "for x in y: pass",
+        "get_ipython().run_line_magic('run', 'script.py')",
+        "get_ipython().run_cell_magic('time', '', 'x')",
+        "a.b = c",
+        "with a.b(): import c",
+        "no python",
+    ],
+)
+def test_not_below_what_is_the_notebook_s_own(done, load, own):
+    """It may wait for an object's end, so nothing of its own is set aside; imports above it in its cell are."""
+    found = aside.Aside()
+    found.begin(f"import a\n{own}")
+    load(found, line=2)
+    assert done == []
+    load(found, line=1)
+    assert done == ([] if own == "no python" else ["freeze"])
+    found.begin("import a")
+    load(found)
+    assert len(done) < 2
+
+
+def test_not_elsewhere(done, load):
+    """As in a thread, whose frames do not tell what the cell has done by now."""
+    found = aside.Aside()
+    found.begin("import a")
+    load(found, count=99)
+    found.importing(frame("library", "run", None))
+    assert done == []
+
+
+def test_shown_once_and_for_all(done, load):
+    """Whoever asks for it sees everything, from then on."""
+    found = aside.Aside()
+    found.begin("import a")
+    load(found)
+    found.show()
+    found.show()
+    found.begin("import a")
+    load(found)
+    assert done == ["freeze", "unfreeze"]
+
+
+def test_what_others_have_set_aside_is_left_alone(done):
     """A fork server does that for its kernels."""
     aside.Aside().show()
-    assert process.done == []
+    assert done == []
 
 
-def test_not_again_where_it_may_be_noticed(process, load):
-    """From there on every object is the collector's."""
-    found = aside.Aside()
-    load(found)
-    found.leave()
-    load(found)
-    assert process.done == ["freeze", "unfreeze"]
-
-
-def test_shown_where_the_process_holds_much(process, load):
-    """Garbage that stays does not add up; and nothing more is set aside."""
-    found = aside.Aside()
-    load(found)
-    process.pages = (512 << 20) // 4096 + 1
-    found.look()
-    load(found)
-    assert process.done == ["freeze", "unfreeze"]
-
-
-def test_not_under_a_limit(process, load):
-    """Near it, each piece of garbage that stays would be missed."""
-    process.limits = LIMITED
-    load(aside.Aside())
-    assert process.done == []
-
-
-def test_not_where_memory_is_not_told(process, load, monkeypatch):
-    """As on systems that are not Linux."""
-    monkeypatch.setattr(aside, "_read", lambda path: b"")
-    load(aside.Aside())
-    assert process.done == []
-
-
-@pytest.mark.parametrize("code", ["import gc", "gc.collect()", "def __del__(self): ...", "from weakref import ref"])
-def test_code_that_notices(code):
-    """It is found by its words."""
-    assert aside.NOTICES.search(code)
-
-
-@pytest.mark.parametrize("code", ["fgc = 1", "import gcsfs", "del x"])
-def test_code_that_does_not(code):
-    """Other words with the same letters are not taken for it."""
-    assert not aside.NOTICES.search(code)
+@pytest.mark.parametrize(("code", "names"), [("import gc", True), ("gc.collect()", True), ("import gcsfs", False)])
+def test_code_that_names_the_collector(code, names):
+    """It is found by the word."""
+    assert names == bool(aside.NAMES_COLLECTOR.search(code))
