@@ -82,7 +82,7 @@ def _leads(node: ast.stmt) -> bool:
     if not isinstance(called, ast.Attribute) or not all(isinstance(one, ast.Constant) for one in given):
         return False
     if called.attr == "run_line_magic":
-        return getattr(given[0], "value", "") in _SETTING_MAGICS
+        return any(getattr(one, "value", None) in _SETTING_MAGICS for one in given[:1])
     owner = called.value
     while isinstance(owner, ast.Attribute):
         owner = owner.value

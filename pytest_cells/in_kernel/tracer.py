@@ -35,6 +35,7 @@ from .unsteady import (
     ANY,
     FUNCTIONS,
     LOADERS,
+    NAME,
     NOW,
     is_loader,
     is_unsteady,
@@ -48,7 +49,6 @@ from .versions import FINALIZES, HISTORY_NAME, OF_MODULES, SHARES, collector
 _ASKS_LOCALE = re.compile(r"\bsetlocale\b")
 _READS_STDIN = re.compile(r"\b(?:stdin|input|fileinput)\b")
 _SETS_MODULES = re.compile(r"\bmodules\b")
-_NAME = re.compile(r"[^\W\d]\w*")
 _CALLED = ("IPython.core.autocall", "IPython.core.macro")
 """Where those classes are whose objects IPython calls, or executes, when a line is their name."""
 _NAMES_AN_INDEX = re.compile(r"\.names?\b(?!\s*\()|inplace|setattr|set_names|\.freq\b")
@@ -385,14 +385,12 @@ class Tracer:
 
     def _analyse(self, source: str) -> Any:
         if len(source.strip().splitlines()) == 1 and self._may_be_a_call(source.split(None, 1)[0]):
-            with contextlib.suppress(Exception):
-                source = self._shell.transform_cell(source)
+            source = self._executed_source(source)
         if source not in self._analysed:
             found, text = reading.analyse(source), source
             if found is None:
-                with contextlib.suppress(Exception):
-                    text = self._shell.transform_cell(source)
-                    found = reading.analyse(text)
+                text = self._executed_source(source)
+                found = reading.analyse(text)
             self._analysed[source] = found
             if found is not None and self._handed is not None:
                 found.handings = handings(text)
@@ -409,7 +407,7 @@ class Tracer:
 
         That may be a magic's name without its `%`, or a macro's; with `%autocall` a line can be the call of anything.
         """
-        name = _NAME.match(word)
+        name = NAME.match(word)
         if name is None or self._shell.autocall:
             return True
         magics = self._shell.magics_manager.magics

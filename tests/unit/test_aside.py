@@ -96,6 +96,7 @@ def test_cells_above(done, load, leading):
         "for x in y: pass",
         "get_ipython().run_line_magic('run', 'script.py')",
         "get_ipython().run_cell_magic('time', '', 'x')",
+        "shell.run_line_magic()",
         "a.b = c",
         "with a.b(): import c",
         "no python",
