@@ -129,7 +129,8 @@ class Store:
     def snapshot_folder(self) -> Path:
         """Return the folder into which kernels dump, before `take_in`. Raises OSError."""
         folder = self.folder / "tmp" / "snapshots"
-        folder.mkdir(parents=True, exist_ok=True)
+        if not os.path.isdir(folder):  # noqa: PTH112  # asked for at each cell
+            folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def take_in(self, source: Path, digest: str) -> None:

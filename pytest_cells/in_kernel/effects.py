@@ -110,7 +110,7 @@ class Effects:
         lookups.take_searched()
         self.entropy.begin()
         for generator in self._generators.values():
-            generator.begin()
+            generator.begin(undisturbed=self._undisturbed)
         self._between(self._events.take(self._ignored))
         if not self._undisturbed:
             for slot in self._slots.values():

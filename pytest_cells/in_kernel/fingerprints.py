@@ -68,6 +68,8 @@ _pause, _resume = collector.disable, collector.enable
 _clock = time.monotonic
 
 _NOTHING: "frozenset[str]" = frozenset()
+_SHORT = 64
+"""Bytes of a plain value that is remembered from one walk to the next."""
 _DEEPEST_SETS = 20
 _SHIFT = 40
 _MASK = (1 << _SHIFT) - 1
@@ -181,6 +183,8 @@ class Walker:
         self.hashing = Hashing()
         self.codes = Codes(self.hashing.once)
         self.libraries: dict[str, bool] = {}
+        self.atoms: dict[str, tuple[bytes, Component]] = {}
+        """The components of names with short plain values, and those values in a form that holds nothing."""
         self._functions: dict[int, int] = {}
         self._modules_seen = -1
         self._module_ids: frozenset[int] = frozenset()
@@ -292,7 +296,11 @@ class _Walk:
         self._quiet: bool | None = None
         self.class_tokens: dict[int, bytes | None] = {}
         self._aliases = Aliases(self)
-        self.handlers: dict[int, Callable[[Any], None]] = {
+        self.handlers: dict[int, Callable[[Any], None]] = {}
+
+    def _prepare(self) -> None:
+        """Tell how values are written that are no atoms, once there are any."""
+        self.handlers = {
             identity(tuple): partial(sequences.write_tuple, self),
             identity(list): partial(sequences.write_list, self),
             identity(dict): self._dict,
@@ -336,20 +344,30 @@ class _Walk:
     # ------------------------------------------------------------------------------------------- names and components
 
     def components(self) -> "list[Component]":
-        once_hex, letter = self.hashing.once_hex, self.hashing.letter
         found: list[Component] = []
         for number, name in enumerate(self.names):
             value = self.bound[name]
             if identity(type(value)) in ATOMS:
-                data = _dumps(value, 2)
-                found.append(Component((name,), letter + once_hex(data), len(data)))
+                found.append(self._atomic(name, _dumps(value, 2)))
             else:
+                if not self.handlers:
+                    self._prepare()
                 self.number = number
                 self._name(value)
         if self.parts:
             found += self._joined()
             found.sort(key=lambda component: component.names)
         return found
+
+    def _atomic(self, name: str, data: bytes) -> Component:
+        """Return the component of a name with a plain value: the very one of the last walk where it has stayed."""
+        known = self.walker.atoms.get(name)
+        if known is not None and known[0] == data:
+            return known[1]
+        component = Component((name,), self.hashing.letter + self.hashing.once_hex(data), len(data))
+        if len(data) <= _SHORT:
+            self.walker.atoms[name] = data, component
+        return component
 
     def _name(self, value: Any) -> None:
         part = self.part = self.parts[self.number] = _Part()

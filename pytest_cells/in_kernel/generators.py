@@ -61,10 +61,11 @@ class Generator:
         self.read = self.written = False
         self._version_before = self.version
 
-    def begin(self) -> None:
-        """Note the state just before a cell."""
+    def begin(self, *, undisturbed: bool = False) -> None:
+        """Note the state just before a cell; `undisturbed` if nobody can have drawn since the last one."""
         self._begin_cell()
-        self._look_between()
+        if not undisturbed:
+            self._look_between()
 
     def _look_between(self) -> None:
         state = self._quick()

@@ -6,6 +6,7 @@ counts as used by every cell below.
 """
 
 import ast
+import re
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +21,8 @@ _DATABASE = frozenset({"create_function", "create_aggregate", "create_collation"
 _SHELL = "IPython"
 _ROOT = "get_ipython"
 _ATTRIBUTE = frozenset({"setattr", "__setattr__"})
+_MAY_HAND_OVER = re.compile(r"[(\[.@]")
+"""Stands in every source that calls something, stores into something, or decorates."""
 
 
 class Handing:
@@ -34,7 +37,9 @@ class Handing:
 
 def handings(source: str) -> "list[Handing]":
     """Return where, in a source that is Python, code may be handed over."""
-    found = []
+    found: list[Handing] = []
+    if _MAY_HAND_OVER.search(source) is None:
+        return found
     for path, parts, defined in _places(ast.parse(source)):
         names, inner = defined | _named(parts), _in_lambdas(parts)
         if path and (names or inner):

@@ -8,6 +8,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from itertools import compress
+from operator import is_
 from typing import Any
 
 from .classes import identity, members_of, module_dict_of
@@ -142,6 +143,8 @@ class Libraries:
         if versions != self._versions:
             for index in _differences(versions, self._versions, 0, len(self._entries), self._width):
                 name, held, was = self._entries[index]
+                if _is_the_same(held, was):
+                    continue  # IPython sets and restores some at every cell
                 self._forget(was, held)
                 self._entries[index] = (name, held, dict(held))
                 self._others.update(map(identity, list(held.values())))
@@ -231,6 +234,12 @@ class Libraries:
         self._entries.append((name, held, None))
         if self._ctypes is not None:
             self._readers.append(_reader(self._ctypes, held))
+
+
+def _is_the_same(held: "dict[Any, Any]", was: "dict[Any, Any]") -> bool:
+    """Tell whether a dictionary holds the same objects under the same names, in the order in which it did."""
+    same = len(held) == len(was) and all(map(is_, held.values(), was.values()))
+    return same and all(map(is_, held, was))
 
 
 def _references(held: "dict[Any, Any]", key: Any) -> int:

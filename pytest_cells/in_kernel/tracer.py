@@ -125,6 +125,8 @@ class Tracer:
         self._libraries.settle()
         self._calls = Calls(shell.user_ns, self._modules, effects, self._libraries.homes)
         self._told_lookups: frozenset[str] = sys.stdlib_module_names
+        self._lookups_seen = 0
+        """How many there were, told or not."""
         self._executed = Executed(self._modules.is_own_file)
         self._bindings = Bindings(self._digest_of_code, project)
         self._handed = None if self._executed.sees else Handed(shell.user_ns, self._calls, self._modules.names)
@@ -219,7 +221,8 @@ class Tracer:
             if name in after and name not in before:
                 closure |= after[name].reads & before.keys()
         around = {**before, **after}
-        changed = {name for name in walked if self._version(after, name, around) != self._version(before, name, before)}
+        told = [name for name in walked if after.get(name) is not before.get(name)]
+        changed = {name for name in told if self._version(after, name, around) != self._version(before, name, before)}
         changed |= gone
         opaque = {name for name in closure if name in after and after[name].digest is None}
         sure = found.overwritten - closure if ok else set()  # a function that ran may have read one before
@@ -262,7 +265,7 @@ class Tracer:
             record["volatile"].extend("it may write to a file that stays open (%s)" % name for name in unseen[:1])
         own = sorted(self._modules.names) if loads_classes else self._modules.touched(packages, found.imports)
         record["own"] = sorted({name.partition(".")[0] for name in own} | lookups.take_missing())
-        logs_plainly = self._effects.is_plain("logging")
+        logs_plainly = bool(own) and self._effects.is_plain("logging")
         for name in own:
             record["barrier"].extend(self._modules.effects(name, self._calls.effect_of, logs_plainly=logs_plainly))
         self._known = {**{name: kept for name, kept in before.items() if name in bound}, **after}
@@ -377,8 +380,11 @@ class Tracer:
         installed = self._effects.files.installed
         while installed:
             lookups.touched(installed.pop())
+        if len(lookups.names) == self._lookups_seen:
+            return []  # there are only ever more
         new = lookups.names - self._told_lookups
         self._told_lookups |= new
+        self._lookups_seen = len(lookups.names)
         return sorted(new)
 
     # -- parts ---------------------------------------------------------------------------------------------
@@ -662,7 +668,7 @@ class Tracer:
             return False
         if component.opaque is not None and "generator" in component.opaque:
             return True
-        if self._modules.with_finalizers(component.packages):
+        if component.packages and self._modules.with_finalizers(component.packages):
             return True
         for other in () if not self._finalizers else (name, *component.names, *component.cuts, *component.reads):
             if other in components and "__del__" in components[other].codes:

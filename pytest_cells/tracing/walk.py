@@ -74,6 +74,8 @@ class TraceWalk:
     def __post_init__(self) -> None:
         self.skipped.update(cell.index for cell in self.notebook.cells if cell.directives.skip is not None)
         self._lookups: dict[int, str] = {}
+        self._last = 0
+        """The last position of which anything may be known."""
 
     def lookup(self, cell: Cell) -> str:
         """Return the lookup key of a cell."""
@@ -100,6 +102,7 @@ class TraceWalk:
                 chain = digest_of([versions[CHAIN], step.trace.key, step.writes])
                 versions = {**versions, **step.writes, CHAIN: chain}
             self._states[position + 1] = versions
+        self._last = max(self._last, index)
         return versions
 
     def state(self, cell: Cell) -> State:
@@ -133,6 +136,7 @@ class TraceWalk:
         """Note what a cell does. Where that differs from what was known, what is below is walked anew."""
         known = self.steps.get(cell.index)
         self.steps[cell.index] = step
+        self._last = max(self._last, cell.index)
         if known is None or known.writes != step.writes:
             self._forget_below(cell)
 
@@ -159,6 +163,9 @@ class TraceWalk:
         return None
 
     def _forget_below(self, cell: Cell) -> None:
+        if self._last <= cell.index:
+            return
+        self._last = cell.index
         self._states = {index: state for index, state in self._states.items() if index <= cell.index}
         self.steps = {index: step for index, step in self.steps.items() if index <= cell.index}
 

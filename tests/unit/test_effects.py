@@ -507,6 +507,20 @@ ROWS = [
     row("sys_argv", "import sys", "sys.argv = ['x']", slot_writes={"sys.argv"}),
     row("recursion", "import sys", "sys.setrecursionlimit(5000)", slot_writes={"interpreter"}),
     row("decimal", "import decimal", "decimal.getcontext().prec = 5", slot_writes={"decimal"}),
+    row("decimal_flag", "import decimal", "decimal.Decimal(1) / 3", slot_writes={"decimal"}),
+    row(
+        "decimal_trap",
+        "import decimal",
+        "decimal.getcontext().traps[decimal.Inexact] = True",
+        slot_writes={"decimal"},
+    ),
+    row(
+        "decimal_context_that_says_nothing",
+        "import decimal\nclass Context(decimal.Context):\n    __repr__ = lambda self: 'context'\n"
+        "decimal.setcontext(Context())",
+        "decimal.getcontext().prec = 5",
+        slot_writes={"decimal"},
+    ),
     row(
         "decimal_at_once",
         "import decimal\ndecimal.getcontext().prec = 5",

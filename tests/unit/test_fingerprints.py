@@ -477,6 +477,23 @@ def test_builtins_that_a_notebook_replaced() -> None:
     assert before == found[0].digest
 
 
+def test_plain_values_that_stay() -> None:
+    """The component of a short plain value is the same object in the next walk; another value has another one."""
+    namespace: dict[str, Any] = {"a": 1, "b": 0.0, "c": "x" * 1000, "d": [1]}
+    walker = kinds.walker_module().Walker(namespace)
+
+    def walk() -> dict[str, Any]:
+        return {component.names[0]: component for component in walker.walk(namespace)}
+
+    before, after = walk(), walk()
+    assert ["a", "b"] == [name for name in namespace if before[name] is after[name]]
+    assert [before[name].digest for name in namespace] == [after[name].digest for name in namespace]
+    namespace.update(a=True, b=-0.0, c="x" * 999)
+    assert "d" == "".join(name for name, component in walk().items() if component.digest == before[name].digest)
+    namespace.update(a=1, b=0.0, c="x" * 1000)
+    assert [before[name].digest for name in namespace] == [walk()[name].digest for name in namespace]
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_nothing_is_kept() -> None:
     """After a walk no value is held, so that finalizers run when they would have run."""

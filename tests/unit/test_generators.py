@@ -36,6 +36,25 @@ def test_own_draws(generator, bits, seeds, volatile, version):
     assert version is (generator.version == before and not generator.volatile)
 
 
+@pytest.mark.parametrize("seeded", [True, False])
+def test_draws_between_cells(generator, seeded):
+    """What others draw between two cells is no cell's doing, but it is what the next cell finds."""
+    generator.was_set(seeded=seeded)
+    generator.end()
+    before = generator.version
+    random.random()
+    generator.begin()
+    generator.end()
+    assert not generator.read
+    assert not generator.volatile
+    assert seeded is (before != generator.version_before)
+    generator.begin(undisturbed=True)
+    random.random()
+    generator.end()
+    assert generator.read
+    assert seeded is not generator.volatile
+
+
 @pytest.mark.parametrize(
     ("module", "told"), [({}, ["x"]), ({"__name__": 5}, ["x"]), ({"__name__": "sklearn.callback._context"}, [])]
 )

@@ -120,6 +120,29 @@ def test_what_libraries_do_for_themselves(watched, library, change):
     assert [] == watched.changes()
 
 
+def test_what_was_put_back_is_watched_on(watched, library):
+    """What is put back where it was is nothing to tell of, nor is it looked at closely; the next change is told."""
+    before, known = library.limit, {id(value) for value in library.__dict__.values()}
+    library.limit = 2
+    library.limit = before
+    assert [] == watched.changes()
+    assert known.isdisjoint(watched._others)
+    library.limit = 2
+    assert ["it changes cells_unit_library.limit"] == watched.changes()
+    library.limit = library.Thing.grow
+    assert ["it changes cells_unit_library.limit"] == watched.changes()
+
+
+def test_values_that_change_places(watched, library):
+    """The same values under each other's names are a change of both; in another order they are none."""
+    library.limit, library.names = library.names, library.limit
+    told = {f"it changes cells_unit_library.{name}" for name in ("limit", "names")}
+    assert told == set(watched.changes())
+    limit = library.__dict__.pop("limit")
+    library.limit = limit
+    assert [] == watched.changes()
+
+
 def test_abstract_classes(watched):
     """A class that is registered with an abstract one."""
     abc.ABCMeta.register(collections.abc.Sized, type("Registered", (), {}))
