@@ -23,6 +23,9 @@ UNOBSERVED = "pytest-cells, cache off"
 
 # A difference of a few ms drowns in the noise of single runs, which is about 10 ms.
 MS_RUNS = 60
+TRIVIAL_CELLS = 250
+TRIVIAL_MS = 1.5
+"""What observing may add to a trivial cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +244,15 @@ def observed(folder: Path) -> list[Command]:
     ]
 
 
+def trivial(folder: Path) -> list[Command]:
+    """Prepare a notebook of many trivial cells, cold: observed, or not."""
+    write_trivial(folder, notebooks=1, cells_each=TRIVIAL_CELLS)
+    return [
+        tools.cells(folder, {"passed": TRIVIAL_CELLS}, "--cells-cache=off", tool=UNOBSERVED),
+        tools.cells(folder, {"passed": TRIVIAL_CELLS}, "--cells-force", cold=True),
+    ]
+
+
 WORKLOADS = (
     Workload(
         "cold",
@@ -317,6 +329,12 @@ WORKLOADS = (
         "4 notebooks of half a second of work, nothing cached: observed, or not",
         observed,
         (Comparison(CELLS, UNOBSERVED, Kind.RATIO, 1.05),),
+    ),
+    Workload(
+        "trivial",
+        f"{TRIVIAL_CELLS} trivial cells, nothing cached: observed, or not ({TRIVIAL_MS} ms each)",
+        trivial,
+        (Comparison(CELLS, UNOBSERVED, Kind.EXTRA, TRIVIAL_CELLS * TRIVIAL_MS / 1000),),
     ),
     Workload(
         "hits",

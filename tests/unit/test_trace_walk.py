@@ -55,7 +55,7 @@ def test_what_is_below_a_change_is_forgotten(tmp_path: Path) -> None:
     cells = [a_cell(f"x = {index}", index, str(index)) for index in range(4)]
     walk = Project(tmp_path, *cells).walk
     steps = [Step(a_trace(writes={"var:x": str(index)})) for index in range(4)]
-    for cell, step in zip(cells, steps):
+    for cell, step in zip(cells, steps, strict=True):
         walk.note(cell, step)
     assert "3" == walk.versions(4)["var:x"]
     walk.note(cells[1], steps[1])
