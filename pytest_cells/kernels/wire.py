@@ -197,8 +197,8 @@ class Wire:
                         _collect(collector, message)
             except Exception as error:  # content that is no message: whatever the parser stumbles over
                 raise _senseless(error) from None
-            if until_begun and self._begun == request and reply is None:
-                return None
+            if until_begun and self._begun == request and reply is None and not idle and self.ended is None:
+                return None  # of what tells its end nothing has come yet, which whoever asks next would miss
             if not messages:
                 if lost is not None:
                     raise lost
