@@ -110,7 +110,8 @@ class Effects:
         lookups.take_searched()
         self.entropy.begin()
         for generator in self._generators.values():
-            generator.begin(undisturbed=self._undisturbed)
+            if generator.begin() and self._undisturbed:
+                self.barrier("random numbers were drawn between two cells (%s)" % generator.name)
         self._between(self._events.take(self._ignored))
         if not self._undisturbed:
             for slot in self._slots.values():

@@ -61,18 +61,19 @@ class Generator:
         self.read = self.written = False
         self._version_before = self.version
 
-    def begin(self, *, undisturbed: bool = False) -> None:
-        """Note the state just before a cell; `undisturbed` if nobody can have drawn since the last one."""
+    def begin(self) -> bool:
+        """Note the state just before a cell; tell whether something has drawn from a seeded one since the last."""
         self._begin_cell()
-        if not undisturbed:
-            self._look_between()
+        return self._look_between()
 
-    def _look_between(self) -> None:
+    def _look_between(self) -> bool:
         state = self._quick()
-        if state != self._start:
-            self._start = state
-            if self._seeded:  # something drew between two cells: all that can be said of it is what it is now
-                self.version = self._version_before = digest(self._get())
+        if state == self._start:
+            return False
+        self._start = state
+        if self._seeded:  # something drew between two cells: all that can be said of it is what it is now
+            self.version = self._version_before = digest(self._get())
+        return self._seeded
 
     def _end_of_part(self, state: Any) -> None:
         """Note what was drawn since the generator was last set."""

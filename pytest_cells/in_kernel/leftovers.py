@@ -9,6 +9,7 @@ import threading
 import types
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .classes import identity
@@ -40,6 +41,7 @@ _wait_any = getattr(os, "waitid", None)
 _TIMERS = tuple(getattr(signal, name) for name in ("SIGALRM", "SIGVTALRM", "SIGPROF") if hasattr(signal, name))
 """Signals that come by themselves."""
 _NAMED = (type, types.FunctionType, types.BuiltinFunctionType)
+_CODE = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, partial)
 _AGENT = __name__.partition(".")[0]
 _signals: "tuple[int, ...]" = tuple(map(int, signal.Signals))
 _getsignal: Any = sys.modules["_signal"].getsignal  # that of `signal` makes enumeration members, slowly
@@ -232,9 +234,10 @@ class Leftovers:
             package = _text(frame.f_globals.get("__name__")).partition(".")[0] if frame is not None else ""
             if package not in TASK_PACKAGES:
                 found.append("a task is still running: %s" % _text(getattr(code, "co_name", "")))
-        for handle in list(getattr(loop, "_scheduled", ())):
-            if not handle.cancelled() and _package(_bare(handle._callback)) not in KERNEL_PACKAGES:
-                found.append("a call is still to come: %s" % _text(getattr(_bare(handle._callback), "__name__", "")))
+        for handle in (*getattr(loop, "_scheduled", ()), *getattr(loop, "_ready", ())):
+            for called in _called(handle):
+                if _package(called) not in KERNEL_PACKAGES:
+                    found.append("a call is still to come: %s" % _text(getattr(called, "__name__", "")))
         return found
 
 
@@ -253,6 +256,14 @@ def _has_children() -> bool:
     except ChildProcessError:
         return False
     return True
+
+
+def _called(handle: Any) -> "list[Any]":
+    """Return what a call of the event loop's is going to execute: tornado hands what it was given to one of its own."""
+    if handle.cancelled() or type(handle._callback).__name__.startswith("Task"):
+        return []  # all tasks are asked for by themselves
+    given = [part for part in handle._args or () if isinstance(part, _CODE)]
+    return [_bare(part) for part in (handle._callback, *given)]
 
 
 def _bare(callback: Any) -> Any:

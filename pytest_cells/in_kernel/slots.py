@@ -401,17 +401,10 @@ class _Decimal(Slot):
     name = "decimal"
     module = "decimal"
 
-    @staticmethod
-    def _context() -> Any:
-        # In a copy of the context variables: asking for the context makes one where there is none.
-        return _copy_context().run(sys.modules["decimal"].getcontext)
-
-    def quick(self) -> Any:
-        """Return the text of the context, which tells all of it."""
-        return sys.modules["decimal"].Context.__repr__(self._context())
-
     def read(self) -> Any:
-        context = self._context()
+        decimal: Any = sys.modules["decimal"]
+        # In a copy of the context variables: asking for the context makes one where there is none.
+        context = _copy_context().run(decimal.getcontext)
         fields = [getattr(context, name) for name in ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")]
         raised = [name.__name__ for name, on in context.traps.items() if on]
         flagged = [name.__name__ for name, on in context.flags.items() if on]

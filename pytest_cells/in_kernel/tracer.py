@@ -380,11 +380,12 @@ class Tracer:
         installed = self._effects.files.installed
         while installed:
             lookups.touched(installed.pop())
-        if len(lookups.names) == self._lookups_seen:
+        seen = len(lookups.names)  # threads may add more from now on
+        if seen == self._lookups_seen:
             return []  # there are only ever more
         new = lookups.names - self._told_lookups
         self._told_lookups |= new
-        self._lookups_seen = len(lookups.names)
+        self._lookups_seen = seen
         return sorted(new)
 
     # -- parts ---------------------------------------------------------------------------------------------

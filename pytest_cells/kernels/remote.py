@@ -58,7 +58,7 @@ class RemoteWire(Wire):
         self._interrupts = interrupts
         self._ask, self._asked = check_alive, time.monotonic()
         self._max_output_bytes, self._end_told_by = max_output_bytes, None
-        self._stop, self._begun, self.ended = stop, "", None
+        self._stop, self._begun, self._idle_after, self.ended = stop, "", "", None
         self._ready = self._ipython = self._idle = self._agent_loaded = False
         self._ended: KernelLost | None = None
         self._client.start_channels(hb=False)

@@ -103,6 +103,8 @@ class Wire:
         """When the last cell ended (monotonic), where the agent told that before the reply."""
         self._begun = ""
         """The last request of which the kernel has told more than that it is busy."""
+        self._idle_after = ""
+        """The last request of which it has told that it is idle again."""
         client.start_channels(stdin=False, hb=False)
         self._sockets = {"iopub": client.iopub_channel.socket, "shell": client.shell_channel.socket}
         self._poller = zmq.Poller()
@@ -170,10 +172,9 @@ class Wire:
     ) -> Message | None:
         """Collect until the reply and idle have come; None when the deadline passes before the reply."""
         reply: Message | None = None
-        idle = False
         lost: KernelLost | None = None
         self.ended = None
-        while reply is None or not idle:
+        while reply is None or self._idle_after != request:
             if reply is None:
                 self._interrupts.raise_if_seen()
             wait = SLICE_S if deadline is None else min(SLICE_S, max(deadline - time.monotonic(), 0))
@@ -191,14 +192,15 @@ class Wire:
                         self.ended = time.monotonic()
                         deadline = self.ended + OBSERVING_S
                     elif message.kind == "status":
-                        idle = idle or message.content.get("execution_state") == "idle"
+                        if message.content.get("execution_state") == "idle":
+                            self._idle_after = request
                     else:
                         self._begun = request
                         _collect(collector, message)
             except Exception as error:  # content that is no message: whatever the parser stumbles over
                 raise _senseless(error) from None
-            if until_begun and self._begun == request and reply is None and not idle and self.ended is None:
-                return None  # of what tells its end nothing has come yet, which whoever asks next would miss
+            if until_begun and self._begun == request and reply is None and self.ended is None:
+                return None
             if not messages:
                 if lost is not None:
                     raise lost

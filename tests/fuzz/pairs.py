@@ -3531,6 +3531,36 @@ NOTICING = (
         {2: "print(box, 2)"},
     ),
     edit(
+        "call of the loop's that comes after the cell",
+        [
+            "import asyncio, random\nrandom.seed(1)",
+            "loop = asyncio.get_event_loop()\nh = loop.call_soon(random.random)",
+            "y = 2",
+            "print(random.random())",
+        ],
+        {1: "loop = asyncio.get_event_loop()\nh = 0"},
+    ),
+    edit(
+        "call of the loop's by tornado",
+        [
+            "import warnings\nfrom tornado.ioloop import IOLoop",
+            "h = IOLoop.current().add_callback(warnings.simplefilter, 'error')",
+            "y = 2",
+            "print(warnings.filters[0][0])",
+        ],
+        {1: "h = IOLoop.current()"},
+    ),
+    edit(
+        "call of a future that is done",
+        [
+            "import asyncio, random\nrandom.seed(1)\nfuture = asyncio.get_event_loop().create_future()",
+            "future.add_done_callback(lambda done: random.random())\nx = future.set_result(1)",
+            "y = 2",
+            "print(random.random())",
+        ],
+        {1: "x = future.set_result(1)"},
+    ),
+    edit(
         "figure of a number",
         [
             "import matplotlib.pyplot as plt\nplt.ioff()\nplt.figure()\nplt.close('all')\n%config InlineBackend.close_figures = False",

@@ -1963,6 +1963,32 @@ LEFT = (
         ("task that goes on by itself",),
     ),
     Rule(
+        "calls between two cells",
+        "Calls that the event loop makes as soon as the cell has ended, also by tornado and by futures",
+        "what is ready in the loop, and what tornado's own call was given",
+        CHAIN,
+        (
+            Change("leftovers.py", '*getattr(loop, "_ready", ())', ""),
+            Change("effects.py", "if generator.begin() and self._undisturbed:", "if generator.begin() and False:"),
+        ),
+        (
+            "call of the loop's that comes after the cell",
+            "call of the loop's by tornado",
+            "call of a future that is done",
+        ),
+    ),
+    Rule(
+        "draws between two cells",
+        "What draws from a seeded generator after a cell has ended, and before the next one",
+        "the state at the end of one cell and before the next",
+        "barrier, of the next cell",
+        (
+            Change("leftovers.py", '*getattr(loop, "_ready", ())', ""),
+            Change("effects.py", "if generator.begin() and self._undisturbed:", "if generator.begin() and False:"),
+        ),
+        ("call of the loop's that comes after the cell",),
+    ),
+    Rule(
         "figures",
         "Figures of matplotlib that stay open",
         "its list of figures",

@@ -28,7 +28,8 @@ def a_wire(monkeypatch: pytest.MonkeyPatch, *batches: list[Any]) -> Wire:
     """Return a wire on which these messages come, some at a time, and then nothing."""
     left = list(batches)
     wire = Wire.__new__(Wire)
-    wire._begun, wire._interrupts, wire._check_alive = "", Interrupts(), lambda: None
+    wire._begun, wire._idle_after = "", ""
+    wire._interrupts, wire._check_alive = Interrupts(), lambda: None
     monkeypatch.setattr(wire, "_receive", lambda wait_s: left.pop(0) if left else [])
     monkeypatch.setattr(wire_module, "_collect", lambda collector, message: None)
     return wire
