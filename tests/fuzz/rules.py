@@ -149,7 +149,7 @@ NAMES = (
         (
             Change(
                 "tracer.py",
-                "changed = {name for name in walked if self._version(after, name, around) "
+                "changed = {name for name in told if self._version(after, name, around) "
                 "!= self._version(before, name, before)}",
                 "changed = set()",
             ),
