@@ -629,8 +629,8 @@ VALUES = (
         (
             Change(
                 "fingerprints.py",
-                "data = _dumps(value, 2)\n                found.append",
-                "data = _dumps(value + 0.0 if type(value) in (float, bool, int) else value, 2)\n                found.append",
+                "self._atomic(name, _dumps(value, 2))",
+                "self._atomic(name, _dumps(value + 0.0 if type(value) in (float, bool, int) else value, 2))",
             ),
         ),
         ("value 0.0 to -0.0", "value 1 to True", "value 1 to 1.0"),
