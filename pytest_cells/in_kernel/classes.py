@@ -1,6 +1,8 @@
 """What classes, modules and instances are, read past whatever a notebook has defined: runs inside the kernel."""
 
 import types
+from collections.abc import Collection
+from operator import is_
 from typing import Any
 
 from .versions import PRIVATE_BUILTINS
@@ -10,6 +12,13 @@ __builtins__ = PRIVATE_BUILTINS
 identity: Any = object.__hash__
 """Return a number that is an object's own as long as it lives, as `id` does. Each call of that is an event which Python
 tells to all audit hooks, the notebook's own among them: that takes five times as long as the call."""
+
+
+def identical(some: "Collection[Any]", others: "Collection[Any]") -> bool:
+    """Tell whether two collections hold the very same objects, in one order; nothing is asked of these."""
+    return len(some) == len(others) and all(map(is_, some, others))
+
+
 mro_of: Any = type.__dict__["__mro__"].__get__
 members_of: Any = type.__dict__["__dict__"].__get__
 name_of: Any = type.__dict__["__name__"].__get__

@@ -235,7 +235,7 @@ class Leftovers:
             if package not in TASK_PACKAGES:
                 found.append("a task is still running: %s" % _text(getattr(code, "co_name", "")))
         for handle in (*getattr(loop, "_scheduled", ()), *getattr(loop, "_ready", ())):
-            for called in _called(handle):
+            for called in _executed_by(handle):
                 if _package(called) not in KERNEL_PACKAGES:
                     found.append("a call is still to come: %s" % _text(getattr(called, "__name__", "")))
         return found
@@ -258,7 +258,7 @@ def _has_children() -> bool:
     return True
 
 
-def _called(handle: Any) -> "list[Any]":
+def _executed_by(handle: Any) -> "list[Any]":
     """Return what a call of the event loop's is going to execute: tornado hands what it was given to one of its own."""
     if handle.cancelled() or type(handle._callback).__name__.startswith("Task"):
         return []  # all tasks are asked for by themselves

@@ -8,10 +8,9 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from itertools import compress
-from operator import is_
 from typing import Any
 
-from .classes import identity, members_of, module_dict_of
+from .classes import identical, identity, members_of, module_dict_of
 from .versions import PRIVATE_BUILTINS, collector
 
 __builtins__ = PRIVATE_BUILTINS
@@ -143,7 +142,7 @@ class Libraries:
         if versions != self._versions:
             for index in _differences(versions, self._versions, 0, len(self._entries), self._width):
                 name, held, was = self._entries[index]
-                if _is_the_same(held, was):
+                if identical(held.values(), was.values()) and identical(held, was):
                     continue  # IPython sets and restores some at every cell
                 self._forget(was, held)
                 self._entries[index] = (name, held, dict(held))
@@ -234,12 +233,6 @@ class Libraries:
         self._entries.append((name, held, None))
         if self._ctypes is not None:
             self._readers.append(_reader(self._ctypes, held))
-
-
-def _is_the_same(held: "dict[Any, Any]", was: "dict[Any, Any]") -> bool:
-    """Tell whether a dictionary holds the same objects under the same names, in the order in which it did."""
-    same = len(held) == len(was) and all(map(is_, held.values(), was.values()))
-    return same and all(map(is_, held, was))
 
 
 def _references(held: "dict[Any, Any]", key: Any) -> int:

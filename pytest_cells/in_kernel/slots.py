@@ -8,7 +8,6 @@ import _thread
 import contextvars
 import enum
 import marshal
-import operator
 import sys
 import time
 import types
@@ -16,7 +15,7 @@ import warnings
 from hashlib import sha256
 from typing import Any
 
-from .classes import identity
+from .classes import identical, identity
 from .versions import PRIVATE_BUILTINS, collector, system
 
 try:
@@ -130,10 +129,6 @@ class Slot:
         self.write(_loads(state))
         self.known = self.quick()
         self._note()
-
-
-def _identical(some: "list[Any]", others: "list[Any]") -> bool:
-    return len(some) == len(others) and all(map(operator.is_, some, others))
 
 
 def plain(value: Any, deep: int = 0) -> Any:
@@ -335,7 +330,7 @@ class _Warnings(Slot):
 
     def same(self, quick: Any) -> bool:
         """Tell whether the very same filters are there."""
-        return _identical(quick, self.known)
+        return identical(quick, self.known)
 
     def read(self) -> Any:
         shown = warnings.showwarning
@@ -528,7 +523,7 @@ class _PandasOptions(Slot):
 
     def same(self, quick: Any) -> bool:
         """Tell whether the very same values are there."""
-        if _identical(quick, self.known):
+        if identical(quick, self.known):
             return True
         self._dicts = None
         return False
@@ -579,7 +574,7 @@ class _Drawing(Slot):
 
     def same(self, quick: Any) -> bool:
         """Tell whether the very same values are there, and the same in lists."""
-        return _identical(quick[0], self.known[0]) and all(map(_identical, quick[1], self.known[1]))
+        return identical(quick[0], self.known[0]) and all(map(identical, quick[1], self.known[1]))
 
     def read(self) -> Any:
         return (
@@ -677,7 +672,7 @@ class _Shell(Slot):
 
     def same(self, quick: Any) -> bool:
         """Tell whether the very same values are there."""
-        return _identical(quick, self.known)
+        return identical(quick, self.known)
 
     def _magics(self) -> "dict[str, Any]":
         return getattr(getattr(self._shell, "magics_manager", None), "magics", None) or {}

@@ -96,6 +96,11 @@ NO_ENTERED = Change("names.py", '    | {"__enter__", "__aenter__", "enter_contex
 NO_CODES = Change("tracer.py", "for code in self._executed.codes():", "for code in ():")
 NO_HANDED = Change("tracer.py", "            waiting.extend(self._handed.names)", "            pass")
 """Code of the notebook that runs because a library holds it is seen from Python 3.12 on, and expected before."""
+NOTHING_BETWEEN = (
+    Change("leftovers.py", '*getattr(loop, "_ready", ())', ""),
+    Change("effects.py", "if generator.begin() and self._undisturbed:", "if generator.begin() and False:"),
+)
+"""What is done between two cells is told by what the loop holds, and by what has drawn by then: by neither of them."""
 NAMES = (
     Rule(
         "names loaded",
@@ -1967,10 +1972,7 @@ LEFT = (
         "Calls that the event loop makes as soon as the cell has ended, also by tornado and by futures",
         "what is ready in the loop, and what tornado's own call was given",
         CHAIN,
-        (
-            Change("leftovers.py", '*getattr(loop, "_ready", ())', ""),
-            Change("effects.py", "if generator.begin() and self._undisturbed:", "if generator.begin() and False:"),
-        ),
+        NOTHING_BETWEEN,
         (
             "call of the loop's that comes after the cell",
             "call of the loop's by tornado",
@@ -1982,10 +1984,7 @@ LEFT = (
         "What draws from a seeded generator after a cell has ended, and before the next one",
         "the state at the end of one cell and before the next",
         "barrier, of the next cell",
-        (
-            Change("leftovers.py", '*getattr(loop, "_ready", ())', ""),
-            Change("effects.py", "if generator.begin() and self._undisturbed:", "if generator.begin() and False:"),
-        ),
+        NOTHING_BETWEEN,
         ("call of the loop's that comes after the cell",),
     ),
     Rule(
