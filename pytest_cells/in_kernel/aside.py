@@ -12,6 +12,7 @@ import re
 import sys
 from typing import Any
 
+from .trees import parse
 from .versions import PRIVATE_BUILTINS, collector
 
 __builtins__ = PRIVATE_BUILTINS
@@ -63,7 +64,7 @@ class Aside:
 def _first_of_its_own(source: str) -> float:
     """Return the line of the first statement that is neither an import nor a setting; infinity where there is none."""
     try:
-        body = ast.parse(source).body
+        body = parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _NEVER
     return next((node.lineno for node in body if not _leads(node)), _ALL)

@@ -40,6 +40,7 @@ from .codes import Codes, UnknownConstant
 from .generators import SHARED_GENERATORS, shared_generator
 from .layouts import Layout
 from .own_code import OwnCode
+from .quiet import quietly
 from .tokens import (
     AGAIN,
     BY_NAME,
@@ -201,17 +202,11 @@ class Walker:
         bound = {name: self.namespace[name] if extra is None or name not in extra else extra[name] for name in names}
         collecting = _collecting()
         _pause()  # else a collection may run the user's finalizers, here and now
-        warnings: Any = sys.modules.get("warnings")
-        filters = getattr(warnings, "filters", None)
-        if warnings is not None:
-            warnings.filters = [("ignore", None, Warning, None, 0)]  # without a new version of the filters
         walk = _Walk(self, bound, budget_s)
         try:
-            return walk.components()
+            return quietly(walk.components)
         finally:
             self._functions = walk.functions
-            if warnings is not None:
-                warnings.filters = filters
             bound.clear()
             walk.forget()
             if collecting:

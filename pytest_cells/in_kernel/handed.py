@@ -14,7 +14,7 @@ from typing import Any
 from . import names as reading
 from .classes import module_of
 from .own_code import is_code
-from .trees import walk
+from .trees import parse, walk
 from .unsteady import dotted, text_of
 
 _DATABASE = frozenset({"create_function", "create_aggregate", "create_collation", "create_window_function"})
@@ -40,7 +40,7 @@ def handings(source: str) -> "list[Handing]":
     found: list[Handing] = []
     if _MAY_HAND_OVER.search(source) is None:
         return found
-    for path, parts, defined in _places(ast.parse(source)):
+    for path, parts, defined in _places(parse(source)):
         names, inner = defined | _named(parts), _in_lambdas(parts)
         if path and (names or inner):
             found.append(Handing(path, names, inner))

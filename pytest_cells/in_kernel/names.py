@@ -9,12 +9,11 @@ import __future__
 import ast
 import builtins
 import re
-import symtable
 import sys
 from typing import Any
 
 from .classes import identity
-from .trees import children, walk
+from .trees import children, parse, scopes_of, walk
 from .unsteady import (
     NAME,
     SHELL_NOW,
@@ -255,8 +254,8 @@ class Names:
 def analyse(source: str) -> "Names | None":
     """Return what a transformed source says, or None where it is no Python."""
     try:
-        tree = ast.parse(source)
-        scopes = symtable.symtable(source, "<cell>", "exec") if "await" not in source else None
+        tree = parse(source)
+        scopes = scopes_of(source) if "await" not in source else None
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     found = Names()
@@ -350,7 +349,7 @@ def _longer(paths: "list[tuple[str, ...]]", given: "dict[str, set[tuple[str, ...
     return found
 
 
-def _inner_names(found: Names, scopes: "symtable.SymbolTable | None", tree: ast.Module) -> None:
+def _inner_names(found: Names, scopes: Any, tree: ast.Module) -> None:
     """Note which names of the notebook functions, classes and comprehensions load and store."""
     waiting = list(scopes.get_children()) if scopes is not None else []
     while waiting:

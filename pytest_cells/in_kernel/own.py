@@ -14,7 +14,7 @@ from . import names as reading
 from .bindings import Bindings
 from .classes import identity, module_dict_of
 from .own_code import holds, home_of, is_class, is_code, is_method_of_object, is_still, stands_at_home
-from .trees import children, walk
+from .trees import children, parse, walk
 from .unsteady import NAME, is_unsteady
 from .versions import BINDINGS, system
 
@@ -302,7 +302,7 @@ def _parts(source: str) -> "Iterator[tuple[str, set[str]]]":
     def words(node: Any) -> "set[str]":  # of all its lines
         return set(NAME.findall("\n".join(lines[node.lineno - 1 : node.end_lineno])))
 
-    waiting: list[tuple[ast.AST, bool]] = [(ast.parse(source), False)]
+    waiting: list[tuple[ast.AST, bool]] = [(parse(source), False)]
     while waiting:
         node, inside = waiting.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
