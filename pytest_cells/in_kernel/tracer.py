@@ -20,6 +20,7 @@ from . import names as reading
 from .addresses import may_ask_unseen
 from .aside import NAMES_COLLECTOR
 from .bindings import Bindings
+from .bound import BoundNames
 from .calls import Calls
 from .classes import identity, module_of, mro_of
 from .codes import UnknownConstant
@@ -44,7 +45,7 @@ from .unsteady import (
     resolve,
     says_now,
 )
-from .versions import FINALIZES, HISTORY_NAME, OF_MODULES, SHARES, collector
+from .versions import FINALIZES, OF_MODULES, SHARES, collector
 
 _ASKS_LOCALE = re.compile(r"\bsetlocale\b")
 _READS_STDIN = re.compile(r"\b(?:stdin|input|fileinput)\b")
@@ -93,14 +94,14 @@ class Tracer:
 
     def __init__(self, shell: Any, effects: Any, project: str) -> None:
         self._shell, self._namespace, self._effects, self._project = shell, shell.user_ns, effects, project
-        self._own = {name: identity(value) for name, value in shell.user_ns.items()}
-        """What IPython put there."""
-        self._history: set[str] = set()
-        """The names of IPython's history that were found so far."""
+        self._bound = BoundNames(shell.user_ns)
         self._walker = Walker(shell.user_ns)
         self._known: dict[str, Any] = {}
         """The component of each name, as it was after the last cell."""
-        self._identities: dict[str, int] = {}
+        self._of_modules: set[str] = set()
+        """Those of these names that are variables of modules."""
+        self._holding: set[str] = set()
+        """Those whose values refer to functions and classes of the notebook under the names of these."""
         self._cheap = True
         self._analysed: dict[str, Any] = {}
         self._late_effects: dict[str, list[tuple[str, ...]]] = {}
@@ -205,18 +206,17 @@ class Tracer:
             record["barrier"].append("it uses %s, which another cell has loaded" % other)
         if identity(sys.stdin) != self._stdin and self._reads_stdin(found, closure, before):
             record["barrier"].append("it may read from what the notebook has made sys.stdin")
-        bound = self._bound()
-        rebound = {name for name, value in bound.items() if self._identities.get(name) != identity(value)}
-        gone = self._identities.keys() - bound.keys()
+        states = self._modules.state(self._bindings)
+        bound, renamed, rebound, gone = self._bound.look(states)
         may_store = found.stores | found.inner_stores | found.deletes
         for name in closure:
             if name in before:
                 may_store |= before[name].stores
         whole = self._cheap or bool(record["barrier"]) or not ok
         renewed = may_store | rebound
-        holders = {name for name, known in before.items() if not renewed.isdisjoint(known.cuts)}
+        holders = {name for name in self._holding if not renewed.isdisjoint(before[name].cuts)}
         walked = set(bound) if whole else (closure | may_store | rebound | holders) & bound.keys()
-        after = self._walk(walked, bound, whole=whole)
+        after = self._walk(walked, states, whole=whole)
         for name in closure | may_store:
             if name in after and name not in before:
                 closure |= after[name].reads & before.keys()
@@ -232,7 +232,7 @@ class Tracer:
         for name in sorted(changed - closure - may_store - rebound - joined - holders):
             record["barrier"].append("it changes %s in a way that its code does not show" % name)
         fresh = {name for name in may_store - closure - found.loads - found.late if name in changed} | sure
-        fresh -= {cut for known in before.values() for cut in known.cuts}  # those that hold it depend on what it was
+        fresh -= {cut for name in self._holding for cut in before[name].cuts}  # who holds it depends on what it was
         dropped = {name for name in fresh | gone if self._finalizes(name, before)}
         if dropped:  # code of theirs has run
             closure |= self._closure(found, before, dropped)
@@ -251,6 +251,7 @@ class Tracer:
             version = self._effects.generator_version(slot)
             if version is not None:  # whoever holds it may ask for its state
                 record["slots"].setdefault(slot, version)
+        self._calls.begin(components, found.imports.union(*map(self._modules_bound, renamed)))
         self._judge_effects(found, touched, components, record)
         self._judge_steadiness(found, touched, components, record)
         if self._handed is not None:
@@ -268,8 +269,8 @@ class Tracer:
         logs_plainly = bool(own) and self._effects.is_plain("logging")
         for name in own:
             record["barrier"].extend(self._modules.effects(name, self._calls.effect_of, logs_plainly=logs_plainly))
-        self._known = {**{name: kept for name, kept in before.items() if name in bound}, **after}
-        self._identities = {name: identity(value) for name, value in bound.items()}
+        self._know({name: kept for name, kept in around.items() if name in bound} if gone else around, told, gone)
+        self._bound.keep(bound)
         if found.addresses and (record["barrier"] or self._effects.asks_unseen or may_ask_unseen(_modules())):
             record["volatile"].extend("it uses %s" % word for word in sorted(set(found.addresses)))
         self._remember(found)
@@ -278,6 +279,19 @@ class Tracer:
         if ok and not record["volatile"] and wishes.get("folder") and spent_s >= wishes.get("snapshot_s", 0.2):
             record["snapshots"] = self._snapshots(written & bound.keys(), after, spent_s, wishes)
         record["lookups"] = self._new_lookups()
+
+    def _know(self, known: "dict[str, Any]", changed: "Iterable[str]", gone: "Iterable[str]") -> None:
+        """Keep the components of names; those of `changed` may be others than before, those of `gone` are left out."""
+        self._known = known
+        for name in (*changed, *gone):
+            component = known.get(name)
+            (self._holding.add if component is not None and component.cuts else self._holding.discard)(name)
+            (self._of_modules.add if component is not None and ":" in name else self._of_modules.discard)(name)
+
+    def _modules_bound(self, name: str) -> "tuple[str, ...]":
+        """Return the name of the module that a name stands for, if it does."""
+        value = self._namespace.get(name)
+        return (name_of_module(value),) if isinstance(value, types.ModuleType) else ()
 
     def _remember(self, found: Any) -> None:
         """Remember, by the names of the functions that a source defines, what they may do and ask."""
@@ -309,7 +323,7 @@ class Tracer:
         The text of setup code is part of each cell's key.
         """
         told = self._effects.settle()
-        self._own = {name: identity(value) for name, value in self._namespace.items()}
+        self._bound.settle()
         self._modules.look(anew=self._effects.replaced)
         self._libraries.settle(anew=self._effects.replaced)
         return {key: told[key] for key in ("files", "env", "env_of_processes") if key in told}
@@ -359,8 +373,8 @@ class Tracer:
         self._effects.loaded_meanwhile()
         self._libraries.settle()
         after = self._walk(set(restored), {}, whole=False)
-        self._known.update(after)
-        self._identities.update({name: identity(self._namespace[name]) for name in restored})
+        self._know({**self._known, **after}, after, ())
+        self._bound.put(restored)
         return {name: self._version(after, name, self._known) for name in restored}
 
     def set_slots(self, slots: "dict[str, str]") -> "list[str]":
@@ -421,19 +435,6 @@ class Tracer:
         kinds = mro_of(type(self._namespace.get(name.group())))
         return any(name.group() in named for named in magics.values()) or any(module_of(k) in _CALLED for k in kinds)
 
-    def _bound(self) -> "dict[str, Any]":
-        own, history = self._own, self._history
-        bound = {}
-        for name, value in list(self._namespace.items()):
-            if name in history or type(name) is not str or own.get(name) == identity(value):
-                continue
-            if name[:1] == "_" and (name == "__warningregistry__" or HISTORY_NAME.match(name)):
-                history.add(name)
-                continue
-            bound[name] = value
-        bound.update(self._modules.state(self._bindings))
-        return bound
-
     def _digest_of_code(self, code: Any) -> bytes:
         try:
             digest: bytes = self._walker.codes.facts(code).digest
@@ -461,11 +462,11 @@ class Tracer:
         if self._handed is not None:
             waiting.extend(self._handed.names)
         closure: set[str] = set()
-        of_modules = [name for name in known if ":" in name]
+        of_modules = self._of_modules
         held = self._executed.of_modules if self._handed is None else self._handed.of_modules
         if held or self._modules.touched(frozenset(), found.imports):
             waiting.extend(of_modules)
-            of_modules = []
+            of_modules = set()
         while waiting:
             name = waiting.pop()
             if name not in closure:
@@ -480,7 +481,7 @@ class Tracer:
                         waiting.extend(component.indexes)
                     if of_modules and self._modules.touched(self._packages({name}, known), ()):
                         waiting.extend(of_modules)
-                        of_modules = []
+                        of_modules = set()
         return closure
 
     def _named_in_texts(self, name: str) -> "set[str]":
@@ -519,8 +520,8 @@ class Tracer:
                 todo.append(inner)
         return None
 
-    def _walk(self, walked: "set[str]", bound: "dict[str, Any]", *, whole: bool) -> "dict[str, Any]":
-        extra = {name: bound[name] for name in walked if ":" in name and name not in self._namespace}
+    def _walk(self, walked: "set[str]", states: "dict[str, Any]", *, whole: bool) -> "dict[str, Any]":
+        extra = {name: value for name, value in states.items() if name in walked and name not in self._namespace}
         for name, value in extra.items():
             if is_code(value) and home_of(value) != "__main__":
                 extra[name] = OwnCode(value)
@@ -542,8 +543,6 @@ class Tracer:
         self, found: Any, touched: "set[str]", components: "dict[str, Any]", record: "dict[str, Any]"
     ) -> None:
         """Find effects on libraries: of the cell's own code, and of functions of the notebook that it can reach."""
-        modules = {name_of_module(value) for value in self._namespace.values() if isinstance(value, types.ModuleType)}
-        self._calls.begin(components, found.imports | modules)
         effects = list(found.calls)
         for inner in found.inner.values():
             effects.extend(inner)

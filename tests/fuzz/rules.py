@@ -139,8 +139,8 @@ NAMES = (
             Change("names.py", 'self.found.dynamic.append("from %s import *" % node.module)', "pass"),
             Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
             Change(
-                "tracer.py",
-                "rebound = {name for name, value in bound.items() if self._identities.get(name) != identity(value)}",
+                "bound.py",
+                "rebound = {name for name in (*touched, *beside) if name in bound and self._kept.get(name) != bound[name]}",
                 "rebound = set()",
             ),
         ),
@@ -187,8 +187,8 @@ NAMES = (
             Change("codes.py", "stores.add(names[argument])", "pass"),
             Change("tracer.py", 'whole = self._cheap or bool(record["barrier"]) or not ok', "whole = False"),
             Change(
-                "tracer.py",
-                "rebound = {name for name, value in bound.items() if self._identities.get(name) != identity(value)}",
+                "bound.py",
+                "rebound = {name for name in (*touched, *beside) if name in bound and self._kept.get(name) != bound[name]}",
                 "rebound = set()",
             ),
         ),
@@ -1464,7 +1464,7 @@ CODE = (
         "Variables of the project's modules",
         "digests of their values, as ``module:variable``",
         MADE_ANEW,
-        (Change("tracer.py", "        bound.update(self._modules.state(self._bindings))\n", ""),),
+        (Change("tracer.py", "states = self._modules.state(self._bindings)", "states = {}"),),
         ("state of a module by its function", "rebound in a module"),
     ),
     Rule(
