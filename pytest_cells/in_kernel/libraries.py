@@ -44,6 +44,8 @@ _UNCHANGING = frozenset(
 """Types of most of what modules hold: it cannot be changed, or is watched, or changed by what is called in it."""
 _METHODS = frozenset({types.BuiltinFunctionType, types.MethodType})
 _PASSED_OVER = _UNCHANGING - _METHODS - {type}
+_MOST_RESTLESS = 12
+_NO_NUMBER = bytes(8)
 _VERSION_OFFSET = 24
 """Where CPython up to 3.13 keeps the number of a dictionary's state: behind its count of uses, type and length."""
 
@@ -93,6 +95,8 @@ class Libraries:
         self._readers: list[Any] = []
         """Where the number of each stands, as memory to read."""
         self._versions: Any = b"" if self._ctypes is not None else []
+        self._restless: set[int] = set()
+        """The places of those that are set and restored at every cell, as IPython does: they are always looked into."""
         self._count = -1
         self._registered: Any = None
         self.take_in()
@@ -139,16 +143,19 @@ class Libraries:
         """
         changed: list[str] = []
         versions = self._look()
+        differing: set[int] = set()
         if versions != self._versions:
-            for index in _differences(versions, self._versions, 0, len(self._entries), self._width):
-                name, held, was = self._entries[index]
-                if identical(held.values(), was.values()) and identical(held, was):
-                    continue  # IPython sets and restores some at every cell
-                self._forget(was, held)
-                self._entries[index] = (name, held, dict(held))
-                self._others.update(map(identity, list(held.values())))
-                changed.extend("it changes %s.%s" % (name, key) for key in self._differing(name, held, was))
+            differing.update(_differences(versions, self._versions, 0, len(self._entries), self._width))
             self._versions = versions
+        for index in sorted(differing | self._restless):
+            name, held, was = self._entries[index]
+            if identical(held.values(), was.values()) and identical(held, was):
+                self._let_rest(index)
+                continue
+            self._forget(was, held)
+            self._entries[index] = (name, held, dict(held))
+            self._others.update(map(identity, list(held.values())))
+            changed.extend("it changes %s.%s" % (name, key) for key in self._differing(name, held, was))
         registered = self._abstract_classes()
         if registered != self._registered and (registers or len(sys.modules) == self._count):
             changed.append("it registers a class with an abstract one")
@@ -166,6 +173,13 @@ class Libraries:
         """
         seen = self._known, self.homes.keys(), self._others
         return not all(found.isdisjoint(ids) for found in seen)
+
+    def _let_rest(self, index: int) -> None:
+        """Look into a dictionary every time from now on, and no longer at its number: that alone is ever another."""
+        if index not in self._restless and self._ctypes is not None and len(self._restless) < _MOST_RESTLESS:
+            self._restless.add(index)
+            self._readers[index] = _NO_NUMBER
+            self._versions = b"".join((self._versions[: index * 8], _NO_NUMBER, self._versions[index * 8 + 8 :]))
 
     def _forget(self, was: "dict[Any, Any]", held: "dict[Any, Any]") -> None:
         """Forget the homes of objects that only `was` still holds: another one may have the same id in a moment."""

@@ -66,6 +66,28 @@ def test_a_module_in_the_place_of_another(watched, library, monkeypatch):
     assert ["it changes cells_unit_library.limit"] == watched.changes()
 
 
+@pytest.mark.parametrize("more", [0, 20])
+def test_what_is_set_and_restored_at_every_cell_is_watched_all_the_same(watched, library, monkeypatch, more):
+    """As IPython does with `sys` and `builtins`, and also where there are more of them than are always looked into."""
+    others = [types.ModuleType(f"cells_unit_other{number}") for number in range(more)]
+    for other in others:
+        monkeypatch.setitem(sys.modules, other.__name__, other)
+    watched.take_in()
+    for _ in range(3):
+        for module in (*others, library):
+            module.limit, kept = 2, getattr(module, "limit", 1)
+            module.limit = kept
+        assert [] == [told for told in watched.changes() if "_other" not in told]
+    library.limit = 3
+    assert ["it changes cells_unit_library.limit"] == watched.changes()
+    assert [] == watched.changes()
+    library.extra = 1
+    del library.limit
+    assert {"limit", "extra"} == {told.rpartition(".")[2] for told in watched.changes()}
+    library.limit = 3
+    assert ["it changes cells_unit_library.limit"] == watched.changes()
+
+
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_what_is_gone_has_no_home(watched, library, elsewhere):
     """Its number may be that of the notebook's own next list; what something else holds is still the library's."""
