@@ -25,9 +25,11 @@ _written: "set[str]" = set()
 _abspath, _fspath, _fsdecode, _dumps = os.path.abspath, os.fspath, os.fsdecode, json.dumps
 _poll: Any = getattr(select, "poll", None)
 _sleep, _clock, _open, _frame = time.sleep, time.monotonic, open, sys._getframe
-_open_low, _read_low, _close_low = os.open, os.read, os.close
+_open_low = os.open
+_read_at: Any = getattr(os, "pread", None)
 _set_aside = [True] if "set_aside" in globals() or gc.get_freeze_count() else []
 """Whether objects are set aside. In a kernel that was forked they are; to count them takes as long as all else here."""
+_FAR_OFF = range(900, 1000)
 _MOST_WAITS = 100
 _QUIET_ROUNDS = 4
 _PAUSE_S = 0.0005
@@ -158,26 +160,47 @@ def _tracer(wishes: "dict[str, Any]") -> Any:
     return tracer.start(sys.modules["IPython"].get_ipython(), wishes)
 
 
-def _times_run(path: str) -> "bytes | None":
-    """Return how often a thread was given a processor, by its `schedstat`; None where the system does not tell."""
+def _opened_far_off(path: str) -> int:
+    """Open a file under a number that no cell comes by, since cells may show those that they get; -1 where it fails.
+
+    It stays open: to open it costs several times as much as to read it.
+    """
     try:
-        descriptor = _open_low(path, os.O_RDONLY)
+        near = _open_low(path, os.O_RDONLY)
+        try:
+            return os.dup2(near, next(number for number in _FAR_OFF if _is_free(number)), inheritable=False)
+        finally:
+            os.close(near)
+    except (OSError, StopIteration):
+        return -1
+
+
+def _is_free(number: int) -> bool:
+    try:
+        os.fstat(number)
     except OSError:
-        return None
+        return True
+    return False
+
+
+def _times_run(schedstat: int) -> "bytes | None":
+    """Return how often a thread was given a processor, by its open `schedstat`; None where the system does not tell."""
     try:
-        return _read_low(descriptor, 200).split()[2]
+        return _read_at(schedstat, 200, 0).split()[2] if schedstat >= 0 else None
     except (OSError, IndexError):
         return None
-    finally:
-        _close_low(descriptor)
 
 
 def _counts_runs() -> bool:
     """Tell whether that number grows when a thread has slept: the system may be built without it."""
-    path = "/proc/thread-self/schedstat"
-    before = _times_run(path)
+    schedstat = _opened_far_off("/proc/thread-self/schedstat")
+    if schedstat < 0:
+        return False
+    before = _times_run(schedstat)
     _sleep(0.00002)
-    return before is not None and before != _times_run(path)
+    after = _times_run(schedstat)
+    os.close(schedstat)
+    return before is not None and before != after
 
 
 class _Pipe:
@@ -188,7 +211,8 @@ class _Pipe:
         self._unread = _poll()
         self._unread.register(stream._fid, select.POLLIN)
         task = "/proc/self/task/%s/" % stream.watch_fd_thread.native_id
-        self._status, self._schedstat = task + "status", task + "schedstat" if counts_runs else ""
+        self._status = task + "status"
+        self._schedstat = _opened_far_off(task + "schedstat") if counts_runs else -1
         self._slept_since: bytes | None = None
         self._seen = self._turns()
 
@@ -199,7 +223,7 @@ class _Pipe:
         that is done only where something may have been written. Nothing was if the pipe is empty and the thread that
         reads it has not run.
         """
-        runs = _times_run(self._schedstat) if self._schedstat else None
+        runs = _times_run(self._schedstat)
         if runs is not None and runs == self._slept_since and not self._unread.poll(0):
             return  # what follows would find the same, ten times slower
         self._slept_since = None
