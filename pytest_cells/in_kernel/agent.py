@@ -141,12 +141,20 @@ class _Observer:
                 kernel.session.send(kernel.iopub_socket, __name__, {}, parent=parent)
             if self._wishes.get("setup"):
                 return {"observed": self._tracer.settle()}
-            return {"observed": self._tracer.end(self._wishes, ok=ok)}
+            observed = self._tracer.end(self._wishes, ok=ok)
+            self._read_ahead()
+            return {"observed": observed}
         if "request" in self._wishes:
             if self._tracer is None:
                 self._tracer = _tracer(self._wishes)
             return {"answer": self._tracer.answer(self._wishes)}
         return {}
+
+    def _read_ahead(self) -> None:
+        """Have the source of the cell that is expected next read when all is told of this one, and nobody waits."""
+        source, loop = self._wishes.get("next"), sys.modules["asyncio"]._get_running_loop()
+        if source is not None and loop is not None and not loop.get_debug():  # which tells of all that takes long
+            loop.call_soon(self._tracer.read_ahead, source)
 
 
 def _tracer(wishes: "dict[str, Any]") -> Any:

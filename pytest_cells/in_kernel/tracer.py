@@ -84,7 +84,9 @@ _ASKED_FOR = frozenset({"google.colab", "pyodide", "piplite", "micropip", "js", 
 _NO_PATHS: "frozenset[tuple[str, ...]]" = frozenset()
 _NO_WORDS: "frozenset[str]" = frozenset()
 _DEEPEST_TEXTS, _MOST_TEXTS = 3, 1000
-_clock, _own_clock = time.perf_counter, time.thread_time
+_clock, _own_clock, _sleep = time.perf_counter, time.thread_time, time.sleep
+_TELLING_S = 0.0001
+"""About how long the kernel's other threads take to tell that a cell has ended."""
 _SNAPSHOT_SHARE = 0.05
 """Of the time that a cell took, so much at most goes into pickling what it made; about as much into reading it back."""
 
@@ -156,6 +158,22 @@ class Tracer:
         lookups.take_missing()
         self._executed.begin()
         self._before = _clock()
+
+    def read_ahead(self, source: str) -> None:
+        """Read a source that is likely to be executed next, as soon as the kernel's other threads have told the last.
+
+        It is in nobody's way then: whoever sends the cells has to report the last one first. Nothing is asked of the
+        notebook's own code, which may take part in how IPython reads a source.
+        """
+        _sleep(_TELLING_S)
+        collects = collector.isenabled()
+        collector.disable()
+        try:
+            if source not in self._analysed and (found := reading.analyse(source)) is not None:
+                self._note_reading(source, source, found)
+        finally:
+            if collects:
+                collector.enable()
 
     def _says(self, pattern: Any, source: str) -> bool:
         """Tell whether a pattern is found in a cell's source, or in the text of some module of the project."""
@@ -412,10 +430,14 @@ class Tracer:
             if found is None:
                 text = self._executed_source(source)
                 found = reading.analyse(text)
-            self._analysed[source] = found
-            if found is not None and self._handed is not None:
-                found.handings = handings(text)
+            self._note_reading(source, text, found)
         return self._analysed[source]
+
+    def _note_reading(self, source: str, text: str, found: Any) -> None:
+        """Note what a source says, as it stands in the notebook and as the text that Python understands."""
+        self._analysed[source] = found
+        if found is not None and self._handed is not None:
+            found.handings = handings(text)
 
     def _executed_source(self, source: str) -> str:
         """Return what IPython makes of a source."""

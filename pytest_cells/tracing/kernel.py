@@ -525,6 +525,9 @@ class TracedKernel(LiveKernel):
         if not self._whole:
             above = sum(1 for other in self._notebook.cells[: cell.index] if self._counts(other))
             wishes["count"] = above
+        below = next(filter(self._counts, self._notebook.cells[cell.index + 1 :]), None)
+        if below is not None:
+            wishes["next"] = below.source
         if self._store is not None and self._seals():
             with contextlib.suppress(OSError):
                 wishes["folder"] = str(self._store.snapshot_folder())

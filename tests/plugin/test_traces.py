@@ -350,3 +350,30 @@ def test_environment_of_a_cell_that_was_not_executed(statuses, reads):
     cells = ["import os\nos.environ['CELLS_SET'] = '1'", "x = 1", "import os\nx = 2"]
     statuses(*cells)
     assert "error" == statuses(*cells[:2], f"import os\nassert {reads}")[2]
+
+
+READ = """import sys
+shell = get_ipython()
+agent = sys.modules[next(name for name in sys.modules if name.startswith('_pytest_cells_agent'))]
+observers = [held.cell_contents for held in shell.kernel.init_metadata.__closure__]
+tracer = next(found._tracer for found in observers if hasattr(found, '_tracer'))
+read = []
+def read_ahead(source, really=tracer.read_ahead):
+    read.append(source)
+    really(source)
+    read.append(source in tracer._analysed)
+tracer.read_ahead = read_ahead"""
+
+
+def test_the_next_source_is_read_while_the_kernel_waits(statuses):
+    """Also where it is no Python as it stands: that is read when it is executed, since IPython may be asked then."""
+    cells = [READ, "first = list(read)", "%precision 3", "", "third = list(read)"]
+    checks = [f"assert first == [{cells[1]!r}, True]", f"assert third[2:] == [{cells[2]!r}, False, {cells[4]!r}, True]"]
+    assert ["ok", "ok", "ok", "ok", "ok", "ok", "ok"] == statuses(*cells, *checks, arguments=["--cells-force"])
+
+
+def test_loop_that_tells_what_takes_long_has_nothing_to_tell(statuses):
+    """In its debugging mode the event loop logs each call that takes long."""
+    debug = "import asyncio\nasyncio.get_running_loop().set_debug(True)"
+    cells = [READ, debug, "count = len(read)", "assert len(read) == count == 2"]
+    assert ["ok"] * 4 == statuses(*cells, arguments=["--cells-force"])
