@@ -18,6 +18,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -109,7 +110,7 @@ class Store:
         path = self._blob(digest)
         size = source.stat().st_size
         if not (_same_size(path, size) and digest_file(path) == digest):
-            self._place(path, lambda temporary: shutil.copyfile(source, temporary), size)
+            self._place(str(path), lambda temporary: shutil.copyfile(source, temporary), size)
 
     def get_blob(self, digest: str) -> bytes:
         """Return the bytes of a digest. Raises Damaged where they are gone or altered."""
@@ -126,12 +127,10 @@ class Store:
         """Return where the bytes of a digest are, if they are stored."""
         return self._blob(digest)
 
-    def snapshot_folder(self) -> Path:
-        """Return the folder into which kernels dump, before `take_in`. Raises OSError."""
-        folder = self.folder / "tmp" / "snapshots"
-        if not os.path.isdir(folder):  # noqa: PTH112  # asked for at each cell
-            folder.mkdir(parents=True, exist_ok=True)
-        return folder
+    @property
+    def snapshot_folder(self) -> str:
+        """The folder into which kernels dump, before `take_in`: they make it, since only slow cells need it."""
+        return f"{self._root}/tmp/snapshots"
 
     def take_in(self, source: Path, digest: str) -> None:
         """Move a file that a kernel has dumped to its place. Raises OSError."""
@@ -139,14 +138,17 @@ class Store:
         if _same_size(path, source.stat().st_size):
             source.unlink()
         else:
-            _rename(source, path)
+            _rename(str(source), str(path))
             self._written = True
 
     # -- traces --------------------------------------------------------------------------------------------
 
     def put_trace(self, trace: Trace) -> None:
         """Store a trace, replacing one with the same key."""
-        self._write(self._trace_path(trace), encode_trace(trace))
+        path = self._trace_name(trace)
+        with contextlib.suppress(OSError):  # what is wrong is told by what follows
+            os.mkdir(path.rpartition("/")[0])  # noqa: PTH102  # of most cells there is none yet
+        self._write(path, encode_trace(trace))
 
     def knows(self, lookup: str) -> bool:
         """Tell whether there may be a trace of a lookup key."""
@@ -168,7 +170,7 @@ class Store:
     def remove_trace(self, trace: Trace) -> None:
         """Forget a trace that turned out wrong."""
         with contextlib.suppress(OSError):
-            self._trace_path(trace).unlink(missing_ok=True)
+            os.unlink(self._trace_name(trace))  # noqa: PTH108
 
     def candidates(self, lookup: str, history: str, problems: list[str]) -> Iterator[Trace]:
         """Yield the traces of a lookup key, those with the given history first.
@@ -197,9 +199,6 @@ class Store:
                 problems.append(f"cache entry ignored ({damage})")
             else:
                 yield trace
-
-    def _trace_path(self, trace: Trace) -> Path:
-        return Path(self._trace_name(trace))
 
     def _trace_name(self, trace: Trace) -> str:
         history = trace.inputs.get(HISTORY, "none")
@@ -332,24 +331,24 @@ class Store:
     def _blob(self, digest: str) -> Path:
         return Path(f"{self._root}/objects/{digest[:2]}/{digest[2:]}")
 
-    def _temporary(self) -> Path:
-        return Path(f"{self._root}/tmp/{os.getpid()}-{time.monotonic_ns()}")
+    def _write(self, path: Path | str, content: bytes) -> None:
+        self._place(str(path), partial(_write_bytes, content), len(content))
 
-    def _write(self, path: Path, content: bytes) -> None:
-        self._place(path, lambda temporary: temporary.write_bytes(content), len(content))
+    def _place(self, path: str, write: Callable[[str], object], size: int) -> None:
+        """Let an entry of `size` bytes be written elsewhere and bring it to its place whole.
 
-    def _place(self, path: Path, write: Callable[[Path], object], size: int) -> None:
-        """Let an entry of `size` bytes be written elsewhere and bring it to its place whole."""
-        temporary = self._temporary()
+        One is for each cell: paths are texts, since operations with a Path take longer than those of the system.
+        """
+        temporary = f"{self._root}/tmp/{os.getpid()}-{time.monotonic_ns()}"
         try:
             try:
                 write(temporary)
             except FileNotFoundError:
-                temporary.parent.mkdir(parents=True, exist_ok=True)
+                Path(temporary).parent.mkdir(parents=True, exist_ok=True)
                 write(temporary)
             _rename(temporary, path)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            Path(temporary).unlink(missing_ok=True)
             raise
         self._written = True
         self._bytes += size
@@ -371,16 +370,20 @@ def _checked(entry: bytes) -> bytes | None:
     return body if digest_bytes(body).encode() == digest else None
 
 
-def _rename(temporary: Path, path: Path) -> None:
+def _write_bytes(content: bytes, path: str) -> None:
+    with open(path, "wb") as file:  # noqa: PTH123
+        file.write(content)
+
+
+def _rename(temporary: str, path: str) -> None:
     try:
-        temporary.replace(path)
+        os.replace(temporary, path)  # noqa: PTH105
     except FileNotFoundError:
-        path.parent.parent.mkdir(parents=True, exist_ok=True)  # of most there is one, and not the one below
-        path.parent.mkdir(exist_ok=True)
-        temporary.replace(path)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        os.replace(temporary, path)  # noqa: PTH105
     except IsADirectoryError:  # no entry of ours is a folder
         shutil.rmtree(path)
-        temporary.replace(path)
+        os.replace(temporary, path)  # noqa: PTH105
 
 
 def _same_size(path: Path, size: int) -> bool:

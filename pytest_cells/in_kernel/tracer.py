@@ -84,7 +84,7 @@ _ASKED_FOR = frozenset({"google.colab", "pyodide", "piplite", "micropip", "js", 
 _NO_PATHS: "frozenset[tuple[str, ...]]" = frozenset()
 _NO_WORDS: "frozenset[str]" = frozenset()
 _DEEPEST_TEXTS, _MOST_TEXTS = 3, 1000
-_clock, _own_clock, _sleep = time.perf_counter, time.thread_time, time.sleep
+_clock, _own_clock, _sleep, _make_folder = time.perf_counter, time.thread_time, time.sleep, os.makedirs
 _TELLING_S = 0.0001
 """About how long the kernel's other threads take to tell that a cell has ended."""
 _SNAPSHOT_SHARE = 0.05
@@ -730,7 +730,10 @@ class Tracer:
             finally:
                 left_s -= _own_clock() - began
             if all(is_plain(self._namespace[name]) for name in component.names) or self._comes_back(component, content):
-                taken.append(self._kept(component, content, wishes["folder"]))
+                try:
+                    taken.append(self._kept(component, content, wishes["folder"]))
+                except OSError:  # whoever stores what is told says that nothing can be stored there
+                    return taken
         return taken
 
     def _comes_back(self, component: Any, content: bytes) -> bool:
@@ -750,6 +753,7 @@ class Tracer:
 
         digest = hashlib.sha256(content).hexdigest()
         path = os.path.join(folder, digest)
+        _make_folder(folder, exist_ok=True)
         with open(path, "wb") as file:
             file.write(content)
         return {"names": list(component.names), "path": path, "sha256": digest, "size": len(content)}

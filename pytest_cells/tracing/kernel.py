@@ -529,8 +529,7 @@ class TracedKernel(LiveKernel):
         if below is not None:
             wishes["next"] = below.source
         if self._store is not None and self._seals():
-            with contextlib.suppress(OSError):
-                wishes["folder"] = str(self._store.snapshot_folder())
+            wishes["folder"] = self._store.snapshot_folder
         return wishes
 
     def _seals(self) -> bool:

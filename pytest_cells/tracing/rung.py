@@ -44,7 +44,7 @@ class TracesRung:
         Raises what `LiveKernel.reach` raises.
         """
         with contextlib.suppress(OSError):  # whatever else is to be stored tells it
-            self._environments.keep(self.walk.state(run.cell).version(ENVIRONMENT), self.walk.identity)
+            self._environments.keep(self.walk.environment, self.walk.identity)
         while (above := self.walk.unknown_above(run.cell)) is not None:
             decision = self._decide(above, [])
             if isinstance(decision, Hit) and not run.run.settings.cache.force:
@@ -145,8 +145,7 @@ class TracesRung:
 
     def forget(self, cell: Cell, inputs: dict[str, Version]) -> None:
         """Remove the traces of a cell that would hit now, and yet it fails."""
-        state = self.walk.state(cell)
-        now = state.version(ENVIRONMENT)
+        state, now = self.walk.state(cell), self.walk.environment
         for trace in list(self._store.candidates(self.walk.lookup(cell), "", [])):
             here = self._moved_here(trace, now) or trace
             if isinstance(decide([here], State(state.version, inputs), ()), Hit):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pytest_cells.cache.keys import Inputs, lookup_key
 from pytest_cells.cache.modules import Project
 from pytest_cells.cache.source import SHOWS_SOURCES
-from pytest_cells.cache.trace import ABSENT, HISTORY, Trace, Version, digest_of
+from pytest_cells.cache.trace import ABSENT, ENVIRONMENT, HISTORY, Trace, Version, digest_of
 from pytest_cells.in_kernel.versions import TRANSIENT_VARIABLES, Versions, listing
 from pytest_cells.model import Cell, KernelIdentity, Notebook
 from pytest_cells.plan import State
@@ -123,6 +123,11 @@ class TraceWalk:
         versions = self.versions(cell.index)
         world = _World(cache(self.inputs.project_version), cache(self.identity.environment))
         return State(cache(partial(self._probe, cell, versions, world)), {**versions, **static})
+
+    @property
+    def environment(self) -> Version:
+        """The Version of what is installed and set for the kernel."""
+        return self.inputs.version(ENVIRONMENT, {})
 
     def static(self, cell: Cell) -> dict[str, Version]:
         """Return the inputs of a cell that are known without running it, with their Versions of now."""

@@ -208,6 +208,15 @@ def test_snapshots_bring_back_what_took_long(cells_project, statuses):
     assert any(json.loads(path.read_bytes().partition(b"\n")[2])["snapshots"] for path in traces)
 
 
+def test_where_no_snapshot_can_be_kept_cells_are_cached_all_the_same(cells_project, statuses):
+    """What took long is then executed again where a cell below needs it."""
+    statuses("x = 1")
+    (cells_project.path / ".pytest_cache/d/cells/tmp/snapshots").write_bytes(b"")
+    slow = "import time\ntime.sleep(0.3)\nslow = list(range(1000))"
+    assert ["ok", "ok"] == statuses(slow, "assert len(slow) == 1000")
+    assert ["cached", "ok"] == statuses(slow, "assert len(slow) == 1_000")
+
+
 def test_snapshots_of_somebody_else_are_not_loaded(cells_project, statuses, tmp_path_factory, monkeypatch):
     """With another key the cells above are executed instead."""
     slow = "import time\ntime.sleep(0.3)\ndata = list(range(1000))"

@@ -88,7 +88,7 @@ def test_a_failed_write_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyP
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="No space left"):
         store.put_blob(b"abc")
     assert [MARKER] == tree(store.folder)
@@ -97,13 +97,13 @@ def test_a_failed_write_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyP
 def test_an_entry_is_never_seen_half_written(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes are whole before they stand in their place."""
     seen: list[tuple[bool, bytes]] = []
-    replace = Path.replace
+    replace = os.replace
 
-    def spy(self: Path, target: Path) -> Path:
-        seen.append((target.exists(), self.read_bytes()))
-        return replace(self, target)
+    def spy(temporary: str, target: str) -> None:
+        seen.append((Path(target).exists(), Path(temporary).read_bytes()))
+        replace(temporary, target)
 
-    monkeypatch.setattr(Path, "replace", spy)
+    monkeypatch.setattr(os, "replace", spy)
     store.put_blob(b"abc")
     assert {(False, b"abc")} == set(seen)
 
