@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from itertools import compress
 from typing import Any
 
+from . import dict_numbers
 from .classes import identical, identity, members_of, module_dict_of
+from .dict_numbers import readers
 from .versions import PRIVATE_BUILTINS, collector
 
 __builtins__ = PRIVATE_BUILTINS
@@ -45,33 +47,6 @@ _UNCHANGING = frozenset(
 _METHODS = frozenset({types.BuiltinFunctionType, types.MethodType})
 _PASSED_OVER = _UNCHANGING - _METHODS - {type}
 _MOST_RESTLESS = 12
-_NO_NUMBER = bytes(8)
-_VERSION_OFFSET = 24
-"""Where CPython up to 3.13 keeps the number of a dictionary's state: behind its count of uses, type and length."""
-
-
-def _reader(ctypes: Any, found: "dict[Any, Any]") -> Any:
-    return ctypes.c_uint64.from_address(id(found) + _VERSION_OFFSET)
-
-
-def _numbers() -> Any:
-    """Return ctypes where dictionaries have numbers that tell of each change, else None."""
-    try:
-        import ctypes
-
-        if sys.implementation.name != "cpython" or not (3, 8) <= sys.version_info < (3, 14):
-            return None
-        probe: dict[Any, Any] = {"a": 1}
-        reader = _reader(ctypes, probe)
-        seen = [reader.value]
-        for change in (lambda: probe.update(a=2), lambda: probe.update(b=3), lambda: probe.pop("a"), probe.clear):
-            seen.append(reader.value)
-            change()
-            seen.append(reader.value)
-        same = all(first == second for first, second in zip(seen[::2], seen[1::2]))
-        return ctypes if same and len(set(seen)) == len(seen) // 2 + 1 else None
-    except Exception:
-        return None
 
 
 class Libraries:
@@ -79,8 +54,9 @@ class Libraries:
 
     def __init__(self, is_own: "Callable[[str], bool]") -> None:
         self._is_own = is_own
-        self._ctypes = _numbers()
-        self._width = 8 if self._ctypes is not None else 1
+        self._numbered = readers(()) is not None
+        """Whether the dictionaries have numbers, that only those need be looked into whose number is another."""
+        self._width = dict_numbers.SIZE if self._numbered else 1
         """How much of what `_look` returns is one dictionary's."""
         self.homes: dict[int, str] = {}
         """The modules of the other objects that they hold, by the objects' ids."""
@@ -94,7 +70,7 @@ class Libraries:
         """What each is called, its dictionary, and what that held."""
         self._readers: list[Any] = []
         """Where the number of each stands, as memory to read."""
-        self._versions: Any = b"" if self._ctypes is not None else []
+        self._versions: Any = b"" if self._numbered else []
         self._restless: set[int] = set()
         """The places of those that are set and restored at every cell, as IPython does: they are always looked into."""
         self._count = -1
@@ -176,10 +152,11 @@ class Libraries:
 
     def _let_rest(self, index: int) -> None:
         """Look into a dictionary every time from now on, and no longer at its number: that alone is ever another."""
-        if index not in self._restless and self._ctypes is not None and len(self._restless) < _MOST_RESTLESS:
+        if index not in self._restless and self._numbered and len(self._restless) < _MOST_RESTLESS:
             self._restless.add(index)
-            self._readers[index] = _NO_NUMBER
-            self._versions = b"".join((self._versions[: index * 8], _NO_NUMBER, self._versions[index * 8 + 8 :]))
+            self._readers[index] = dict_numbers.NONE
+            before, behind = index * self._width, (index + 1) * self._width
+            self._versions = b"".join((self._versions[:before], dict_numbers.NONE, self._versions[behind:]))
 
     def _forget(self, was: "dict[Any, Any]", held: "dict[Any, Any]") -> None:
         """Forget the homes of objects that only `was` still holds: another one may have the same id in a moment."""
@@ -196,7 +173,7 @@ class Libraries:
 
     def _look(self, first: int = 0) -> Any:
         """Return the numbers from the first on as they stand in memory, or else the objects that there are."""
-        if self._ctypes is not None:
+        if self._numbered:
             return b"".join(self._readers[first:])
         return [tuple(map(identity, entry[1].values())) for entry in self._entries[first:]]
 
@@ -245,8 +222,7 @@ class Libraries:
             return
         self._known.add(identity(held))
         self._entries.append((name, held, None))
-        if self._ctypes is not None:
-            self._readers.append(_reader(self._ctypes, held))
+        self._readers += readers([held]) or ()
 
 
 def _references(held: "dict[Any, Any]", key: Any) -> int:

@@ -15,7 +15,8 @@ import warnings
 from hashlib import sha256
 from typing import Any
 
-from .classes import identical, identity
+from . import dict_numbers
+from .classes import IMMUTABLE_TYPE, flags_of, identical, identity
 from .versions import PRIVATE_BUILTINS, collector, system
 
 try:
@@ -395,11 +396,27 @@ class _Locale(Slot):
 class _Decimal(Slot):
     name = "decimal"
     module = "decimal"
+    _kind: Any = None
+    """The class of contexts that the module begins with, where nobody can change what it shows of them: all fields."""
+
+    @staticmethod
+    def _context() -> Any:
+        # In a copy of the context variables: asking for the context makes one where there is none.
+        return _copy_context().run(sys.modules["decimal"].getcontext)
+
+    def start(self) -> None:
+        """Take the state of now for the one at the start."""
+        kind = type(self._context())
+        self._kind = kind if flags_of(kind) & IMMUTABLE_TYPE else None
+        super().start()
+
+    def quick(self) -> Any:
+        """Return what the context shows of itself."""
+        context = self._context()
+        return repr(context) if type(context) is self._kind else self.read()
 
     def read(self) -> Any:
-        decimal: Any = sys.modules["decimal"]
-        # In a copy of the context variables: asking for the context makes one where there is none.
-        context = _copy_context().run(decimal.getcontext)
+        context = self._context()
         fields = [getattr(context, name) for name in ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")]
         raised = [name.__name__ for name, on in context.traps.items() if on]
         flagged = [name.__name__ for name, on in context.flags.items() if on]
@@ -650,29 +667,35 @@ class _Shell(Slot):
         formatter = getattr(shell, "display_formatter", None)
         formatters = getattr(formatter, "formatters", None) or {}
         self._formatters = sorted(formatters.items())
-        self._kept = [(formatter, _printers(formatter)) for _, formatter in self._formatters]
         self._plain = formatters.get("text/plain")
+        self._kept = [kept for _, one in self._formatters for kept in (_trait_values(one), *_printers(one))]
+        """What is set of those that show things, and by what they show it."""
+        self._watched: list[dict[Any, Any]] = []
+        self._readers: list[Any] | None = None
+        """Where the numbers of those stand, and of what holds the magics."""
 
     def quick(self) -> Any:
-        """Return the very values of traits, and the very functions that show things, or are magics."""
+        """Return the very values of traits, and the very functions that show things, or are magics.
+
+        Of dictionaries with hundreds of these their numbers, where they have some.
+        """
         shell = self._shell
-        found: list[Any] = [*_values(shell, self.traits), *_values(self._plain, self.formatter_traits)]
-        for formatter, kept in self._kept:
-            found += _values(formatter, ("enabled",))
-            for printers in kept:
-                found += printers.values()
+        watched = [*self._kept, *self._magics().values()]
+        if not identical(watched, self._watched):
+            self._watched, self._readers = watched, dict_numbers.readers(watched)
+        found: list[Any] = _values(shell, self.traits)
         found.append(getattr(getattr(shell, "InteractiveTB", None), "mode", None))
-        for named in self._magics().values():
-            found += named.values()
+        if self._readers is None:
+            found += [value for held in watched for value in held.values()]
         found += list(getattr(getattr(shell, "extension_manager", None), "loaded", ()))
         inline = _values(self._backend(), tuple(_INLINE))
         for value in inline:
             found += [value, *(_parts(value))]
-        return found
+        return b"".join(self._readers or ()), found
 
     def same(self, quick: Any) -> bool:
         """Tell whether the very same values are there."""
-        return identical(quick, self.known)
+        return bool(quick[0] == self.known[0]) and identical(quick[1], self.known[1])
 
     def _magics(self) -> "dict[str, Any]":
         return getattr(getattr(self._shell, "magics_manager", None), "magics", None) or {}
@@ -724,9 +747,13 @@ class _Shell(Slot):
                     setattr(owner, name, value)
 
 
-def _values(owner: Any, names: "tuple[str, ...]") -> "list[Any]":
+def _trait_values(owner: Any) -> "dict[str, Any]":
     values = getattr(owner, "_trait_values", None)
-    return [values.get(name) for name in names] if type(values) is dict else []
+    return values if type(values) is dict else {}
+
+
+def _values(owner: Any, names: "tuple[str, ...]") -> "list[Any]":
+    return [*map(_trait_values(owner).get, names)]
 
 
 def _parts(value: Any) -> "list[Any]":

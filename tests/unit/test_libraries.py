@@ -30,7 +30,7 @@ def library(monkeypatch):
 def watched(request, library, monkeypatch):
     """Watch it, by the numbers of dictionaries and, where there are none, by what they hold."""
     if request.param == "objects":
-        monkeypatch.setattr(libraries, "_numbers", lambda: None)
+        monkeypatch.setattr(libraries, "readers", lambda _: None)
     found = Libraries(lambda name: name == "cells_unit_own")
     assert [] == found.changes()
     return found
