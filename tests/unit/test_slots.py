@@ -1,6 +1,7 @@
 """Ambient state is seen to change, by the numbers of dictionaries or by what they hold."""
 
 import decimal
+import importlib
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -64,17 +65,17 @@ CONTEXTS: dict[str, Callable[[decimal.Context], Any]] = {
     "rounding": lambda context: setattr(context, "rounding", decimal.ROUND_UP),
     "capitals": lambda context: setattr(context, "capitals", 0),
     "flag": lambda context: context.divide(1, 3),
-    "trap": lambda context: context.traps.__setitem__(decimal.Inexact, True),
+    "trap": lambda context: context.traps.update({decimal.Inexact: True}),
 }
 
 
 @pytest.mark.parametrize("change", CONTEXTS.values(), ids=CONTEXTS)
-@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("module", ["decimal", "_pydecimal"])
 def test_context_of_decimal(
-    context: decimal.Context, change: Callable[[Any], Any], compiled: bool, monkeypatch: pytest.MonkeyPatch
+    context: decimal.Context, change: Callable[[Any], Any], module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not compiled:
-        monkeypatch.setitem(sys.modules, "decimal", written_in_python())
+    if module != "decimal":  # as it is where there is no compiled one
+        monkeypatch.setitem(sys.modules, "decimal", importlib.import_module(module))
         context = sys.modules["decimal"].getcontext()
     slot = _Decimal()
     slot.start()
@@ -83,13 +84,6 @@ def test_context_of_decimal(
     change(context)
     assert slot.look()
     assert not slot.look()
-
-
-def written_in_python() -> Any:
-    """Return the module as it is where there is no compiled one."""
-    name = "_pydecimal"
-    __import__(name)
-    return sys.modules[name]
 
 
 def test_a_class_of_the_notebook_in_decimal_s_place_is_not_asked_to_show_itself(
