@@ -1,4 +1,4 @@
-"""The user's own code beside the notebook: modules that may change from run to run, and code of cells that ran."""
+"""The user's own code beside the notebook: modules that may change from run to run."""
 
 import ast
 import os
@@ -20,7 +20,6 @@ from .versions import BINDINGS, system
 
 _PACKAGES = ("site-packages", "dist-packages")
 _AGENT = __name__.partition(".")[0]
-_HERE = os.path.join(os.path.dirname(__file__), "")
 _MAIN, _IS_MAIN = re.compile("__main__"), re.compile(r"__name__\s*[!=]=\s*[\"']__main__[\"']")
 """Where a module may ask for the notebook's variables, and where it only asks whether it is a script."""
 _OF_MODULES = frozenset({"__name__", "__doc__", "__file__", "__cached__", "__loader__", "__spec__", "__package__"}) | {
@@ -331,59 +330,3 @@ def _is_link(path: str) -> bool:
         return stat.S_ISLNK(system.lstat(path).st_mode)
     except OSError:
         return False
-
-
-def _monitoring() -> Any:
-    return getattr(sys, "monitoring", None)
-
-
-class Executed:
-    """The code of cells that ran since a cell began, wherever it was called from. From Python 3.12 on."""
-
-    def __init__(self, is_own_file: "Callable[[str], bool]") -> None:
-        self._codes: dict[int, Any] = {}
-        self.of_modules = False
-        """Whether code of the project's modules was among it."""
-        self._is_own_file, self._own_files = is_own_file, dict[str, bool]()
-        self._monitoring = _monitoring()
-        self._tool: int | None = None
-        for tool in (4, 3) if self._monitoring is not None else ():
-            try:
-                self._monitoring.use_tool_id(tool, "pytest-cells")
-            except ValueError:
-                continue
-            self._tool = tool
-            break
-        if self._tool is not None:
-            events = self._monitoring.events
-            for event in (events.PY_START, events.PY_RESUME):
-                self._monitoring.register_callback(self._tool, event, self._seen)
-            self._monitoring.set_events(self._tool, events.PY_START | events.PY_RESUME)
-
-    @property
-    def sees(self) -> bool:
-        """Whether it is seen what runs."""
-        return self._tool is not None
-
-    def _seen(self, code: Any, offset: int) -> Any:
-        path = code.co_filename
-        if "ipykernel_" in path or path.startswith("<ipython-input"):
-            self._codes[identity(code)] = code
-        elif not self.of_modules:
-            own = self._own_files.get(path)
-            if own is None:
-                own = os.path.isabs(path) and not path.startswith(_HERE) and self._is_own_file(path)
-                self._own_files[path] = own
-            self.of_modules = own
-        return self._monitoring.DISABLE
-
-    def begin(self) -> None:
-        """Forget what ran so far."""
-        self._codes.clear()
-        self.of_modules = False
-        if self._tool is not None:
-            self._monitoring.restart_events()
-
-    def codes(self) -> "list[Any]":
-        """Return the code objects that ran, but for the cell's own."""
-        return [code for code in list(self._codes.values()) if code.co_name != "<module>"]

@@ -25,12 +25,13 @@ from .calls import Calls
 from .classes import identity, module_of, mro_of
 from .codes import UnknownConstant
 from .effects import Effects
+from .executed import Executed
 from .files import installed_folders
 from .fingerprints import Walker
 from .handed import Handed, handings
 from .libraries import Libraries
 from .lookups import lookups
-from .own import Executed, OwnModules
+from .own import OwnModules
 from .own_code import OwnCode, home_of, is_code
 from .unsteady import (
     ANY,
