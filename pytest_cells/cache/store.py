@@ -127,10 +127,11 @@ class Store:
         """Return where the bytes of a digest are, if they are stored."""
         return self._blob(digest)
 
-    @property
-    def snapshot_folder(self) -> str:
-        """The folder into which kernels dump, before `take_in`: they make it, since only slow cells need it."""
-        return f"{self._root}/tmp/snapshots"
+    def snapshot_folder(self) -> Path:
+        """Make the folder into which kernels dump, before `take_in`, and return it. Raises OSError."""
+        folder = self.folder / "tmp" / "snapshots"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def take_in(self, source: Path, digest: str) -> None:
         """Move a file that a kernel has dumped to its place. Raises OSError."""

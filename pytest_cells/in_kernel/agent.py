@@ -10,6 +10,7 @@ import json
 import os
 import select
 import sys
+import threading
 import time
 from typing import Any
 
@@ -25,11 +26,9 @@ _written: "set[str]" = set()
 _abspath, _fspath, _fsdecode, _dumps = os.path.abspath, os.fspath, os.fsdecode, json.dumps
 _poll: Any = getattr(select, "poll", None)
 _sleep, _clock, _open, _frame = time.sleep, time.monotonic, open, sys._getframe
-_open_low = os.open
-_read_at: Any = getattr(os, "pread", None)
+_read_clock: Any = getattr(time, "clock_gettime_ns", None)
 _set_aside = [True] if "set_aside" in globals() or gc.get_freeze_count() else []
 """Whether objects are set aside. In a kernel that was forked they are; to count them takes as long as all else here."""
-_FAR_OFF = range(900, 1000)
 _MOST_WAITS = 100
 _QUIET_ROUNDS = 4
 _PAUSE_S = 0.0005
@@ -152,7 +151,8 @@ class _Observer:
 
     def _read_ahead(self) -> None:
         """Have the source of the cell that is expected next read when all is told of this one, and nobody waits."""
-        source, loop = self._wishes.get("next"), sys.modules["asyncio"]._get_running_loop()
+        source = self._wishes.get("next")
+        loop = getattr(sys.modules.get("asyncio"), "_get_running_loop", lambda: None)()
         if source is not None and loop is not None and not loop.get_debug():  # which tells of all that takes long
             loop.call_soon(self._tracer.read_ahead, source)
 
@@ -168,60 +168,36 @@ def _tracer(wishes: "dict[str, Any]") -> Any:
     return tracer.start(sys.modules["IPython"].get_ipython(), wishes)
 
 
-def _opened_far_off(path: str) -> int:
-    """Open a file under a number that no cell comes by, since cells may show those that they get; -1 where it fails.
-
-    It stays open: to open it costs several times as much as to read it.
-    """
+def _time_of(clock: "int | None") -> "int | None":
+    """Return how many ns a thread has run, by its own clock; None where that cannot be told."""
     try:
-        near = _open_low(path, os.O_RDONLY)
-        try:
-            return os.dup2(near, next(number for number in _FAR_OFF if _is_free(number)), inheritable=False)
-        finally:
-            os.close(near)
-    except (OSError, StopIteration):
-        return -1
-
-
-def _is_free(number: int) -> bool:
-    try:
-        os.fstat(number)
+        return _read_clock(clock) if clock is not None else None
     except OSError:
-        return True
-    return False
-
-
-def _times_run(schedstat: int) -> "bytes | None":
-    """Return how often a thread was given a processor, by its open `schedstat`; None where the system does not tell."""
-    try:
-        return _read_at(schedstat, 200, 0).split()[2] if schedstat >= 0 else None
-    except (OSError, IndexError):
         return None
 
 
-def _counts_runs() -> bool:
-    """Tell whether that number grows when a thread has slept: the system may be built without it."""
-    schedstat = _opened_far_off("/proc/thread-self/schedstat")
-    if schedstat < 0:
-        return False
-    before = _times_run(schedstat)
-    _sleep(0.00002)
-    after = _times_run(schedstat)
-    os.close(schedstat)
-    return before is not None and before != after
+def _clock_of(thread: Any) -> "int | None":
+    """Return the number of a thread's own clock; None where there is none, or one that does not tell each run."""
+    try:
+        clock: int = time.pthread_getcpuclockid(thread)
+        own = time.pthread_getcpuclockid(threading.get_ident())
+        before = _read_clock(own)
+        _sleep(0.00002)
+        return clock if before != _read_clock(own) else None
+    except (AttributeError, OSError):
+        return None
 
 
 class _Pipe:
     """The pipe through which ipykernel takes what C code and subprocesses write, and the thread that reads it."""
 
-    def __init__(self, stream: Any, *, counts_runs: bool) -> None:
+    def __init__(self, stream: Any) -> None:
         self.stream, self.flush = stream, stream.flush
         self._unread = _poll()
         self._unread.register(stream._fid, select.POLLIN)
-        task = "/proc/self/task/%s/" % stream.watch_fd_thread.native_id
-        self._status = task + "status"
-        self._schedstat = _opened_far_off(task + "schedstat") if counts_runs else -1
-        self._slept_since: bytes | None = None
+        self._status = "/proc/self/task/%s/status" % stream.watch_fd_thread.native_id
+        self._reader_clock = _clock_of(stream.watch_fd_thread.ident)
+        self._slept_since: int | None = None
         self._seen = self._turns()
 
     def drain(self) -> None:
@@ -231,12 +207,12 @@ class _Pipe:
         that is done only where something may have been written. Nothing was if the pipe is empty and the thread that
         reads it has not run.
         """
-        runs = _times_run(self._schedstat)
-        if runs is not None and runs == self._slept_since and not self._unread.poll(0):
+        ran = _time_of(self._reader_clock)
+        if ran is not None and ran == self._slept_since and not self._unread.poll(0):
             return  # what follows would find the same, ten times slower
         self._slept_since = None
         if self._seen is not None and self._quiet():
-            self._slept_since = runs  # not more than that: it was asleep after they were counted, or would differ now
+            self._slept_since = ran  # not more than that: it was asleep after that was told, or would differ now
             return
         rounds = 0
         for _ in range(_MOST_WAITS):
@@ -267,8 +243,7 @@ class _Pipe:
 def _pipes() -> "list[_Pipe]":
     found = (sys.stdout, sys.stderr)
     watched = [stream for stream in found if _poll and isinstance(getattr(stream, "_fid", None), int)]
-    counts_runs = _counts_runs()
-    return [_Pipe(stream, counts_runs=counts_runs) for stream in watched if getattr(stream, "watch_fd_thread", None)]
+    return [_Pipe(stream) for stream in watched if getattr(stream, "watch_fd_thread", None)]
 
 
 def _flush_what_there_is(stream: Any) -> None:

@@ -17,8 +17,10 @@ from .versions import PRIVATE_BUILTINS
 __builtins__ = PRIVATE_BUILTINS
 
 _HERE = os.path.join(os.path.dirname(__file__), "")
-_FIRST_TIME, _AGAIN = 4, 3
-"""The numbers of the two listeners: those that Python leaves to whoever comes."""
+_FIRST_TIME, _AGAIN = 4, 5
+"""The numbers of the two listeners: one that Python leaves to whoever comes, and the one of optimizers. Notebooks that
+listen themselves can have all others."""
+_NAME = "pytest-cells"
 
 
 def _monitoring() -> Any:
@@ -46,21 +48,21 @@ class Executed:
             return False
         self._events = events.PY_START | events.PY_RESUME
         for tool in (_FIRST_TIME, _AGAIN):
-            monitoring.use_tool_id(tool, "pytest-cells")
+            monitoring.use_tool_id(tool, _NAME)
             for event in (events.PY_START, events.PY_RESUME):
                 monitoring.register_callback(tool, event, self._seen)
         monitoring.set_events(_FIRST_TIME, self._events)
         return True
 
     def _seen(self, code: Any, offset: int) -> Any:
-        path = code.co_filename
+        path, number = code.co_filename, identity(code)
         if "ipykernel_" in path or path.startswith("<ipython-input"):
-            self._codes[identity(code)] = code
+            self._codes[number] = code
         elif self._is_own(path):
             self.of_modules = True
         else:
             return self._monitoring.DISABLE
-        self._ran[identity(code)] = weakref.ref(code)
+        self._ran[number] = weakref.ref(code)
         return self._monitoring.DISABLE
 
     def _is_own(self, path: str) -> bool:
@@ -74,9 +76,10 @@ class Executed:
         """Forget what ran so far, and listen to it anew. Raises ValueError where somebody has taken that away."""
         self._codes.clear()
         self.of_modules = False
-        ran, self._ran = self._ran, {}
-        for known in ran.values():
-            code = known()
+        if self.sees and not all(self._monitoring.get_tool(tool) == _NAME for tool in (_FIRST_TIME, _AGAIN)):
+            raise ValueError("somebody else listens to what runs, in place of pytest-cells")
+        for number in list(self._ran):  # threads may add to it meanwhile, and what they add stays
+            code = self._ran.pop(number)()
             if code is not None:
                 self._monitoring.set_local_events(_AGAIN, code, 0)
                 self._monitoring.set_local_events(_AGAIN, code, self._events)

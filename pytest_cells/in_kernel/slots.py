@@ -682,7 +682,8 @@ class _Shell(Slot):
         shell = self._shell
         watched = [*self._kept, *self._magics().values()]
         if not identical(watched, self._watched):
-            self._watched, self._readers = watched, dict_numbers.readers(watched)
+            numbered = all(type(held) is dict for held in watched)
+            self._watched, self._readers = watched, dict_numbers.readers(watched) if numbered else None
         found: list[Any] = _values(shell, self.traits)
         found.append(getattr(getattr(shell, "InteractiveTB", None), "mode", None))
         if self._readers is None:

@@ -85,7 +85,7 @@ _ASKED_FOR = frozenset({"google.colab", "pyodide", "piplite", "micropip", "js", 
 _NO_PATHS: "frozenset[tuple[str, ...]]" = frozenset()
 _NO_WORDS: "frozenset[str]" = frozenset()
 _DEEPEST_TEXTS, _MOST_TEXTS = 3, 1000
-_clock, _own_clock, _sleep, _make_folder = time.perf_counter, time.thread_time, time.sleep, os.makedirs
+_clock, _own_clock, _sleep = time.perf_counter, time.thread_time, time.sleep
 _TELLING_S = 0.0001
 """About how long the kernel's other threads take to tell that a cell has ended."""
 _SNAPSHOT_SHARE = 0.05
@@ -754,7 +754,6 @@ class Tracer:
 
         digest = hashlib.sha256(content).hexdigest()
         path = os.path.join(folder, digest)
-        _make_folder(folder, exist_ok=True)
         with open(path, "wb") as file:
             file.write(content)
         return {"names": list(component.names), "path": path, "sha256": digest, "size": len(content)}

@@ -7,6 +7,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -528,9 +529,17 @@ class TracedKernel(LiveKernel):
         below = next(filter(self._counts, self._notebook.cells[cell.index + 1 :]), None)
         if below is not None:
             wishes["next"] = below.source
-        if self._store is not None and self._seals():
-            wishes["folder"] = self._store.snapshot_folder
+        if self._snapshot_folder is not None:
+            wishes["folder"] = self._snapshot_folder
         return wishes
+
+    @cached_property
+    def _snapshot_folder(self) -> str | None:
+        """Where the agent dumps snapshots; None where none can be kept."""
+        if self._store is not None and self._seals():
+            with contextlib.suppress(OSError):
+                return str(self._store.snapshot_folder())
+        return None
 
     def _seals(self) -> bool:
         """Tell whether snapshots can be sealed; say once where they cannot."""

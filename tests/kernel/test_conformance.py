@@ -84,7 +84,7 @@ FACTS = {
             return os.readlink(path), os.get_inheritable(number), fcntl.fcntl(number, fcntl.F_GETFL)
         numbers = [int(name) for name in os.listdir('/proc/self/fd') if os.path.islink('/proc/self/fd/' + name)]
         print([described(number) for number in range(3)])
-        kinds = [(kind.split(':[')[0].rpartition('/')[2], *flags) for kind, *flags in map(described, numbers)]
+        kinds = [(kind.split(':[')[0], *flags) for kind, *flags in map(described, numbers)]
         connection = 'socket', False, os.O_RDWR | os.O_NONBLOCK
         print({kind: kinds.count(kind) for kind in sorted(set(kinds)) if kind != connection})""",
     "garbage collection": """

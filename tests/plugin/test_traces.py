@@ -208,13 +208,23 @@ def test_snapshots_bring_back_what_took_long(cells_project, statuses):
     assert any(json.loads(path.read_bytes().partition(b"\n")[2])["snapshots"] for path in traces)
 
 
+SNAPSHOTS = ".pytest_cache/d/cells/tmp/snapshots"
+SLOW = "import time\ntime.sleep(0.3)\nslow = list(range(1000))"
+
+
 def test_where_no_snapshot_can_be_kept_cells_are_cached_all_the_same(cells_project, statuses):
     """What took long is then executed again where a cell below needs it."""
     statuses("x = 1")
-    (cells_project.path / ".pytest_cache/d/cells/tmp/snapshots").write_bytes(b"")
-    slow = "import time\ntime.sleep(0.3)\nslow = list(range(1000))"
-    assert ["ok", "ok"] == statuses(slow, "assert len(slow) == 1000")
-    assert ["cached", "ok"] == statuses(slow, "assert len(slow) == 1_000")
+    (cells_project.path / SNAPSHOTS).rmdir()
+    (cells_project.path / SNAPSHOTS).write_bytes(b"")
+    assert ["ok", "ok"] == statuses(SLOW, "assert len(slow) == 1000")
+    assert ["cached", "ok"] == statuses(SLOW, "assert len(slow) == 1_000")
+
+
+def test_where_the_folder_of_snapshots_is_gone_cells_are_observed_all_the_same(statuses):
+    """As on a disk that has no room for them."""
+    assert ["ok", "ok"] == statuses(f"import shutil\nshutil.rmtree({SNAPSHOTS!r})", SLOW)
+    assert "cannot be observed" not in statuses.result.stdout
 
 
 def test_snapshots_of_somebody_else_are_not_loaded(cells_project, statuses, tmp_path_factory, monkeypatch):

@@ -4,6 +4,7 @@ import gc
 import sys
 import weakref
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -135,8 +136,36 @@ def test_where_it_is_taken_away(listening: Executed) -> None:
     notebook = defined("def f(): return 1", CELL)
     notebook["f"]()
     monitoring.free_tool_id(executed._AGAIN)
-    with pytest.raises(ValueError, match="not in use"):
-        listening.begin()
+    monitoring.use_tool_id(executed._AGAIN, "the notebook's")
+    for _ in range(2):
+        with pytest.raises(ValueError, match="somebody else listens"):
+            listening.begin()
+    assert monitoring.get_local_events(executed._AGAIN, notebook["f"].__code__) == 0
+
+
+def test_notebooks_that_listen_themselves(listening: Executed) -> None:
+    """They find the numbers free that are for anyone, but for one."""
+    free = [tool for tool in range(6) if monitoring.get_tool(tool) is None]
+    assert {monitoring.DEBUGGER_ID, monitoring.COVERAGE_ID, monitoring.PROFILER_ID, 3} >= set(free)
+    assert 3 in free
+
+
+def test_what_a_thread_runs_while_a_cell_begins_is_listened_to_again(listening: Executed) -> None:
+    notebook = defined("def f(): return 1\ndef g(): return 1", CELL)
+    notebook["g"]()
+    really = listening._monitoring
+
+    def arm(tool: int, code: Any, events: int) -> None:
+        notebook["f"]()  # as a thread may at any moment
+        really.set_local_events(tool, code, events)
+
+    listening._monitoring = SimpleNamespace(set_local_events=arm, get_tool=really.get_tool, DISABLE=really.DISABLE)
+    listening.begin()
+    listening._monitoring = really
+    listening.begin()
+    notebook["f"]()
+    notebook["g"]()
+    assert ran(listening) == {"f", "g"}
 
 
 def test_before_python_tells_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:

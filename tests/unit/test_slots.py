@@ -1,5 +1,6 @@
 """Ambient state is seen to change, by the numbers of dictionaries or by what they hold."""
 
+import collections
 import decimal
 import importlib
 import sys
@@ -51,6 +52,16 @@ def test_what_shows_things_and_magics(shell: SimpleNamespace, change: Callable[[
     assert slot.look()
     assert slot.version != START
     assert not slot.look()
+
+
+@pytest.mark.parametrize("kind", [collections.UserDict, collections.ChainMap])
+def test_magics_in_something_else_than_a_dictionary(shell: SimpleNamespace, kind: Callable[[Any], Any]) -> None:
+    """It has no number."""
+    shell.magics_manager.magics["line"] = kind({"first": 1})
+    slot = _Shell(shell)
+    slot.start()
+    shell.magics_manager.magics["line"]["mine"] = function
+    assert slot.look()
 
 
 @pytest.fixture
