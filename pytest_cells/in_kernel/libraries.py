@@ -47,6 +47,7 @@ _UNCHANGING = frozenset(
 _METHODS = frozenset({types.BuiltinFunctionType, types.MethodType})
 _PASSED_OVER = _UNCHANGING - _METHODS - {type}
 _MOST_RESTLESS = 12
+"""So many dictionaries at most are looked into after every cell, whatever their numbers say."""
 
 
 class Libraries:

@@ -172,6 +172,8 @@ class Tracer:
         try:
             if source not in self._analysed and (found := reading.analyse(source)) is not None:
                 self._note_reading(source, source, found)
+        except Exception:  # it is told when the source is read to be executed
+            pass
         finally:
             if collects:
                 collector.enable()
