@@ -71,7 +71,7 @@ def execute(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     client.wait_for_ready(timeout=60)
 
     def run(source: str) -> dict[str, Any]:
-        # As the plugin asks. ipykernel ends a request that failed in the midst of the next one where it is to abort others.
+        # As the plugin asks: else ipykernel ends a request that failed only while the next one is executed.
         wanted = client.execute(source, allow_stdin=False, stop_on_error=False)
         while True:
             reply = client.get_shell_msg(timeout=60)
