@@ -514,8 +514,10 @@ class NotebookRun:
         known = self._before.cells.get(cell.id)
         if known is None:
             return NOTHING_STORED
-        if self.rung.name == "traces" and otherwise != NOTHING_STORED:
-            return otherwise
+        if self.rung.name == "traces":
+            if otherwise != NOTHING_STORED:
+                return otherwise
+            inputs = known.inputs  # those of now are known only beside those of a result
         environments: tuple[dict[str, str], dict[str, str]] = ({}, {})
         if known.inputs.get(ENVIRONMENT) != inputs.get(ENVIRONMENT):
             environments = (self._stored_environment(), self._inputs.environment())

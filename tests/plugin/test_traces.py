@@ -208,6 +208,18 @@ def test_snapshots_bring_back_what_took_long(cells_project, statuses):
     assert any(json.loads(path.read_bytes().partition(b"\n")[2])["snapshots"] for path in traces)
 
 
+def test_damaged_results_are_told_and_made_anew(cells_project, statuses):
+    """The reason is that they cannot be read, and not that all that they depended on has changed."""
+    cells = ["import os\nx = os.getcwd()", "y = len(x)"]
+    statuses(*cells)
+    for path in (cells_project.path / ".pytest_cache/d/cells/traces").rglob("*.trace"):
+        path.write_bytes(path.read_bytes()[:-1])
+    assert ["ok", "ok"] == statuses(*cells)
+    told = "no result of this cell is stored; cache entry ignored (truncated or altered entry)"
+    assert [told, told] == [statuses.result.cell(NB, index).reason for index in range(2)]
+    assert ["cached", "cached"] == statuses(*cells)
+
+
 SNAPSHOTS = ".pytest_cache/d/cells/tmp/snapshots"
 SLOW = "import time\ntime.sleep(0.3)\nslow = list(range(1000))"
 
