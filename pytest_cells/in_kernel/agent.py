@@ -177,26 +177,30 @@ def _time_of(clock: "int | None") -> "int | None":
 
 
 def _clock_of(thread: Any) -> "int | None":
-    """Return the number of a thread's own clock; None where there is none, or one that does not tell each run."""
+    """Return the number of a thread's own clock; None where there is none."""
     try:
-        clock: int = time.pthread_getcpuclockid(thread)
-        own = time.pthread_getcpuclockid(threading.get_ident())
-        before = _read_clock(own)
-        _sleep(0.00002)
-        return clock if before != _read_clock(own) else None
+        return time.pthread_getcpuclockid(thread)
     except (AttributeError, OSError):
         return None
+
+
+def _clocks_tell_each_run() -> bool:
+    """Tell whether a thread's clock has gone on when the thread has slept: the system may count in larger steps."""
+    own = _clock_of(threading.get_ident())
+    before = _time_of(own)
+    _sleep(0.00002)
+    return before is not None and before != _time_of(own)
 
 
 class _Pipe:
     """The pipe through which ipykernel takes what C code and subprocesses write, and the thread that reads it."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, *, by_clock: bool) -> None:
         self.stream, self.flush = stream, stream.flush
         self._unread = _poll()
         self._unread.register(stream._fid, select.POLLIN)
         self._status = "/proc/self/task/%s/status" % stream.watch_fd_thread.native_id
-        self._reader_clock = _clock_of(stream.watch_fd_thread.ident)
+        self._reader_clock = _clock_of(stream.watch_fd_thread.ident) if by_clock else None
         self._slept_since: int | None = None
         self._seen = self._turns()
 
@@ -243,7 +247,8 @@ class _Pipe:
 def _pipes() -> "list[_Pipe]":
     found = (sys.stdout, sys.stderr)
     watched = [stream for stream in found if _poll and isinstance(getattr(stream, "_fid", None), int)]
-    return [_Pipe(stream) for stream in watched if getattr(stream, "watch_fd_thread", None)]
+    by_clock = _clocks_tell_each_run()
+    return [_Pipe(stream, by_clock=by_clock) for stream in watched if getattr(stream, "watch_fd_thread", None)]
 
 
 def _flush_what_there_is(stream: Any) -> None:

@@ -59,22 +59,21 @@ class BoundNames:
         else:
             others = list(zip(names, numbers))
             self._bound = {}
-        touched = [name for name, _ in others if type(name) is str]
-        for name, number in others:
+        texts = [(name, number) for name, number in others if type(name) is str]
+        for name, number in texts:
             self._take(name, number)
-        if len(touched) == len(others):
+        if len(texts) == len(others):
             self._names, self._numbers = names, numbers
         else:  # what is no text is not held on to
             self._names, self._numbers = [], []
+        touched = [name for name, _ in texts]
         bound = {**self._bound, **{name: identity(value) for name, value in beside.items()}}
         rebound = {name for name in (*touched, *beside) if name in bound and self._kept.get(name) != bound[name]}
         self._anew = True
         return Look(bound, touched, rebound, self._kept.keys() - bound.keys())
 
-    def _take(self, name: Any, number: int) -> None:
+    def _take(self, name: str, number: int) -> None:
         """Take in what a name stands for, if it is the notebook's."""
-        if type(name) is not str:
-            return
         if name in self._history or self._own.get(name) == number:
             self._bound.pop(name, None)
         elif name[:1] == "_" and (name == "__warningregistry__" or HISTORY_NAME.match(name)):

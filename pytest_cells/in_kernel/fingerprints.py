@@ -40,7 +40,7 @@ from .codes import Codes, UnknownConstant
 from .generators import SHARED_GENERATORS, shared_generator
 from .layouts import Layout
 from .own_code import OwnCode
-from .quiet import quietly
+from .quiet import quietly, uncollected
 from .tokens import (
     AGAIN,
     BY_NAME,
@@ -64,8 +64,7 @@ from .versions import collector
 
 globals()["__builtins__"] = dict(vars(builtins))  # a notebook may replace what it likes
 
-_referents, _collecting = collector.get_referents, collector.isenabled
-_pause, _resume = collector.disable, collector.enable
+_referents = collector.get_referents
 _clock = time.monotonic
 
 _NOTHING: "frozenset[str]" = frozenset()
@@ -200,8 +199,9 @@ class Walker:
         of modules), to be walked with the others. Raises KeyError for a name that is not bound.
         """
         bound = {name: self.namespace[name] if extra is None or name not in extra else extra[name] for name in names}
-        collecting = _collecting()
-        _pause()  # else a collection may run the user's finalizers, here and now
+        return uncollected(self._components, bound, budget_s)  # else the user's finalizers may run, here and now
+
+    def _components(self, bound: "dict[str, Any]", budget_s: float) -> "list[Component]":
         walk = _Walk(self, bound, budget_s)
         try:
             return quietly(walk.components)
@@ -209,8 +209,6 @@ class Walker:
             self._functions = walk.functions
             bound.clear()
             walk.forget()
-            if collecting:
-                _resume()
 
     def beside(self, namespace: "dict[str, Any]") -> "Walker":
         """Return a walker of another namespace that need not find out again what this one knows of the process."""

@@ -12,7 +12,6 @@ from typing import Any
 
 from . import dict_numbers
 from .classes import identical, identity, members_of, module_dict_of
-from .dict_numbers import readers
 from .versions import PRIVATE_BUILTINS, collector
 
 __builtins__ = PRIVATE_BUILTINS
@@ -55,7 +54,7 @@ class Libraries:
 
     def __init__(self, is_own: "Callable[[str], bool]") -> None:
         self._is_own = is_own
-        self._numbered = readers(()) is not None
+        self._numbered = dict_numbers.readers(()) is not None
         """Whether the dictionaries have numbers, that only those need be looked into whose number is another."""
         self._width = dict_numbers.SIZE if self._numbered else 1
         """How much of what `_look` returns is one dictionary's."""
@@ -223,7 +222,7 @@ class Libraries:
             return
         self._known.add(identity(held))
         self._entries.append((name, held, None))
-        self._readers += readers([held]) or ()
+        self._readers += dict_numbers.readers([held]) or ()
 
 
 def _references(held: "dict[Any, Any]", key: Any) -> int:

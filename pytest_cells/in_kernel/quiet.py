@@ -1,14 +1,15 @@
-"""Let nothing that the agent does for itself warn: runs inside the kernel."""
+"""Let nothing that the agent does for itself warn, nor set off Python's garbage collector: runs inside the kernel."""
 
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .versions import PRIVATE_BUILTINS
+from .versions import PRIVATE_BUILTINS, collector
 
 __builtins__ = PRIVATE_BUILTINS
 
 Result = TypeVar("Result")
+_collecting, _pause, _resume = collector.isenabled, collector.disable, collector.enable
 
 
 def quietly(do: "Callable[..., Result]", *given: Any) -> "Result":
@@ -25,3 +26,14 @@ def quietly(do: "Callable[..., Result]", *given: Any) -> "Result":
         return do(*given)
     finally:
         warnings.filters = filters
+
+
+def uncollected(do: "Callable[..., Result]", *given: Any, **named: Any) -> "Result":
+    """Call a function and let nothing be collected meanwhile, as finalizers of the notebook would run; likewise."""
+    collecting = _collecting()
+    _pause()
+    try:
+        return do(*given, **named)
+    finally:
+        if collecting:
+            _resume()

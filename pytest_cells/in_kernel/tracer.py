@@ -33,6 +33,7 @@ from .libraries import Libraries
 from .lookups import lookups
 from .own import OwnModules
 from .own_code import OwnCode, home_of, is_code
+from .quiet import uncollected
 from .unsteady import (
     ANY,
     FUNCTIONS,
@@ -46,7 +47,7 @@ from .unsteady import (
     resolve,
     says_now,
 )
-from .versions import FINALIZES, OF_MODULES, SHARES, collector
+from .versions import FINALIZES, OF_MODULES, SHARES
 
 _ASKS_LOCALE = re.compile(r"\bsetlocale\b")
 _READS_STDIN = re.compile(r"\b(?:stdin|input|fileinput)\b")
@@ -167,16 +168,13 @@ class Tracer:
         notebook's own code, which may take part in how IPython reads a source.
         """
         _sleep(_TELLING_S)
-        collects = collector.isenabled()
-        collector.disable()
-        try:
-            if source not in self._analysed and (found := reading.analyse(source)) is not None:
-                self._note_reading(source, source, found)
-        except Exception:  # it is told when the source is read to be executed
-            pass
-        finally:
-            if collects:
-                collector.enable()
+        with contextlib.suppress(Exception):  # it is told when the source is read to be executed
+            uncollected(self._read_if_python, source)
+
+    def _read_if_python(self, source: str) -> None:
+        """Read a source that is Python as it stands, unless that is done."""
+        if source not in self._analysed and (found := reading.analyse(source)) is not None:
+            self._note_reading(source, source, found)
 
     def _says(self, pattern: Any, source: str) -> bool:
         """Tell whether a pattern is found in a cell's source, or in the text of some module of the project."""
@@ -186,13 +184,8 @@ class Tracer:
         """Return what was observed of the cell that has just ended; `ok` tells whether without an error."""
         began = _clock()
         record: dict[str, Any] = self._effects.end()
-        collects = collector.isenabled()
-        collector.disable()  # so much is looked at that it would run again and again, and finalizers of the notebook's
-        try:
-            self._tell(record, wishes, began - self._before, ok=ok)
-        finally:
-            if collects:
-                collector.enable()
+        # So much is looked at that a collection would run again and again.
+        uncollected(self._tell, record, wishes, began - self._before, ok=ok)
         record["spent_ms"] = round((_clock() - began) * 1000, 3)
         return record
 

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import resource
-import select
 import shutil
 import signal
 import subprocess
@@ -14,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import wait_for_end
 
 from pytest_cells.errors import KernelError
 from pytest_cells.kernels.fork_server import server_kind
@@ -639,12 +639,3 @@ def test_kernel_ends_with_its_server(tmp_path):
             outcome.died,
             outcome.error.evalue.splitlines()[0],
         )
-
-
-def wait_for_end(process):
-    """Wait until a process, given by its own descriptor, has ended."""
-    watch = select.poll()
-    watch.register(process, select.POLLIN)
-    ended = bool(watch.poll(10_000))
-    os.close(process)
-    return ended

@@ -6,7 +6,6 @@ What is written here beside each cell is the whole of what its user sees of it.
 import contextlib
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import zmq
+from waiting import wait_for_end
 
 from pytest_cells.errors import CellInterrupted, KernelError
 from pytest_cells.kernels import kernel as kernels
@@ -120,11 +120,7 @@ def wait_until_ended(pid):
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
         return
-    watch = select.poll()
-    watch.register(descriptor, select.POLLIN)
-    told = watch.poll(10_000)
-    os.close(descriptor)
-    assert told, "the process goes on"
+    assert wait_for_end(descriptor), "the process goes on"
 
 
 def members(group):

@@ -1,12 +1,12 @@
 """One real kernel: what executing gives, how it ends, what is left."""
 
 import os
-import select
 import signal
 import sys
 from pathlib import Path
 
 import pytest
+from waiting import wait_for_end
 
 from pytest_cells.errors import KernelError
 from pytest_cells.in_kernel import AGENT
@@ -285,8 +285,7 @@ def test_nothing_is_left(nothing_left_behind, tmp_path, fork_server):
     end = os.pidfd_open(child)
     pool.close()
     assert (tmp_path / "ended").exists()
-    assert select.select([end], [], [], 30)[0], "what was killed ends when the system comes to it"
-    os.close(end)
+    assert wait_for_end(end), "what was killed ends when the system comes to it"
     pool.close()
 
 

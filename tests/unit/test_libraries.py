@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from pytest_cells.in_kernel import libraries
+from pytest_cells.in_kernel import dict_numbers
 from pytest_cells.in_kernel.classes import identity
 from pytest_cells.in_kernel.libraries import Libraries
 from pytest_cells.in_kernel.reducers import Shared
@@ -30,7 +30,7 @@ def library(monkeypatch):
 def watched(request, library, monkeypatch):
     """Watch it, by the numbers of dictionaries and, where there are none, by what they hold."""
     if request.param == "objects":
-        monkeypatch.setattr(libraries, "readers", lambda _: None)
+        monkeypatch.setattr(dict_numbers, "readers", lambda _: None)
     found = Libraries(lambda name: name == "cells_unit_own")
     assert [] == found.changes()
     return found
